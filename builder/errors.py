@@ -119,7 +119,7 @@ _NOISE = re.compile(
 _INNER = re.compile(r"(WeightsUnpickler error: .*?)(?= Please use |$)|(Operator \S+ is not in Core ATen opset)")
 
 
-def reason_of(words: BaseException | str) -> str:
+def find_reason(words: BaseException | str) -> str:
     """The one line of a tool's error, or of its output, that says why; without escape codes and without its advertisements."""
     text = _ESCAPE.sub("", str(words))
     kind = type(words).__name__ if isinstance(words, BaseException) else ""

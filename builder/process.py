@@ -60,7 +60,7 @@ class Completed:
     stdout: str
     stderr: str
 
-    def last_lines(self, count: int = 8) -> str:
+    def quote_last_lines(self, count: int = 8) -> str:
         """What it said last, without escape codes."""
         text = _ESCAPE.sub("", self.stdout + "\n" + self.stderr)
         lines = [line for line in text.splitlines() if line.strip()]
@@ -129,7 +129,7 @@ def run(
         raise ToolFailed(f"{words[0]} could not be started ({error})") from error
     _running[process] = get_ident()
     try:
-        out, err = _output_of(process, input_bytes, timeout_s)
+        out, err = _read_output(process, input_bytes, timeout_s)
     except subprocess.TimeoutExpired as error:
         kill_group(process)
         raise ToolTimeout(f"{Path(words[0]).name} did not end within {timeout_s:g} s") from error
@@ -142,11 +142,11 @@ def run(
         returncode=process.returncode, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace")
     )
     if check and done.returncode:
-        raise ToolFailed(f"{Path(words[0]).name} failed with status {done.returncode}: {done.last_lines()}")
+        raise ToolFailed(f"{Path(words[0]).name} failed with status {done.returncode}: {done.quote_last_lines()}")
     return done
 
 
-def _output_of(process: subprocess.Popen[bytes], input_bytes: bytes | None, timeout_s: float) -> tuple[bytes, bytes]:
+def _read_output(process: subprocess.Popen[bytes], input_bytes: bytes | None, timeout_s: float) -> tuple[bytes, bytes]:
     """Of a program, once it has ended. Raises TimeoutExpired."""
     deadline, ended_at = time.monotonic() + timeout_s, math.inf
     while True:
@@ -241,7 +241,7 @@ def supervise(
         while (status := running.wait(poll_s)) is None:
             if time.monotonic() > deadline:
                 raise ToolTimeout(f"did not end within {timeout_s:g} s")
-            if watched is not None and resident_bytes(watched) > memory_bytes:
+            if watched is not None and measure_resident_bytes(watched) > memory_bytes:
                 raise ToolMemory(f"used more than {memory_bytes / 1e9:.3g} GB of memory")
             poll()
     finally:
@@ -309,7 +309,7 @@ class Service:
             while not answer.endswith(b"\n"):
                 if time.monotonic() > deadline:
                     raise ToolTimeout(f"did not end within {timeout_s:g} s")
-                if resident_bytes(watched) > memory_bytes:
+                if measure_resident_bytes(watched) > memory_bytes:
                     raise ToolMemory(f"used more than {memory_bytes / 1e9:.3g} GB of memory")
                 poll()
                 if select.select([stdout], [], [], poll_s)[0]:
@@ -339,7 +339,7 @@ class Service:
         kill_group(self._process)
 
 
-def resident_bytes(process: psutil.Process) -> int:
+def measure_resident_bytes(process: psutil.Process) -> int:
     """Resident memory of a process and all its descendants; 0 once it has ended."""
     import psutil
 
@@ -355,7 +355,7 @@ def resident_bytes(process: psutil.Process) -> int:
     return total
 
 
-def children_of(pid: int, *, recursive: bool = False) -> list[int]:
+def list_children(pid: int, *, recursive: bool = False) -> list[int]:
     """The processes that a process started, none where it has ended."""
     import psutil
 
@@ -370,7 +370,7 @@ def kill_tree(pid: int, *, itself: bool = True) -> None:
     import psutil
 
     for _ in range(KILLS):  # what starts a process while it is listed leaves one more
-        children = children_of(pid, recursive=True)
+        children = list_children(pid, recursive=True)
         for victim in (*([pid] if itself else []), *children):
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(victim).kill()

@@ -24,18 +24,18 @@ Item = TypeVar("Item")
 LOOK_S = 0.2
 
 
-def results_of(futures: Sequence[Future[Answer]]) -> list[Answer]:
+def collect_results(futures: Sequence[Future[Answer]]) -> list[Answer]:
     """What threads give back, in order; as soon as one fails, its error."""
     ended: SimpleQueue[Future[Answer]] = SimpleQueue()
     with interrupt.hold_back():
         for future in futures:
             future.add_done_callback(ended.put)
     for _ in futures:
-        _next_of(ended).result()
+        _wait_for_next(ended).result()
     return [future.result() for future in futures]
 
 
-def side_by_side(calls: Sequence[Callable[[], Answer]], *, stop: Callable[[], None]) -> list[Answer]:
+def run_side_by_side(calls: Sequence[Callable[[], Answer]], *, stop: Callable[[], None]) -> list[Answer]:
     """What calls give back, in order, each from a thread of its own.
 
     As soon as one fails, or on Ctrl-C, `stop` is called, the programs that the calls wait for are killed (but for those in
@@ -51,7 +51,7 @@ def side_by_side(calls: Sequence[Callable[[], Answer]], *, stop: Callable[[], No
                 threads.append(Thread(target=_work, args=(number, call, ended), name=f"side-{number}", daemon=True))
                 threads[-1].start()
         while len(answers) < len(calls):
-            number, answer = _next_of(ended)
+            number, answer = _wait_for_next(ended)
             if isinstance(answer, BaseException):
                 raise answer
             answers[number] = answer
@@ -71,7 +71,7 @@ def _work(number: int, call: Callable[[], Answer], ended: SimpleQueue[tuple[int,
         ended.put((number, error))
 
 
-def _next_of(ended: SimpleQueue[Item]) -> Item:
+def _wait_for_next(ended: SimpleQueue[Item]) -> Item:
     """Raises KeyboardInterrupt."""
     while True:
         interrupt.check()

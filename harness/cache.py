@@ -16,14 +16,14 @@ from harness.errors import HarnessError
 LOCK_WAIT_S = 900.0
 
 
-def cache_root() -> Path:
+def find_cache_root() -> Path:
     """$EDGEBUNDLE_CACHE, else $XDG_CACHE_HOME/edgebundle, else ~/.cache/edgebundle: the same place as the builder's."""
     if chosen := os.environ.get("EDGEBUNDLE_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebundle"
 
 
-def state_root() -> Path:
+def find_state_root() -> Path:
     """What must outlive a cleared cache: records on their way to a store, and what is to be taken back on phones.
 
     Beside the cache where $EDGEBUNDLE_CACHE names it, else $XDG_STATE_HOME/edgebundle, else ~/.local/state/edgebundle.
@@ -58,7 +58,7 @@ def make_entry(name: str, make: Callable[[Path], None]) -> Path:
 
     A process that is killed while making leaves nothing that a later one would take for complete, and its lock frees itself.
     """
-    folder = cache_root() / name
+    folder = find_cache_root() / name
     if folder.is_dir():
         return folder
     try:

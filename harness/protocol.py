@@ -192,11 +192,11 @@ def find_protocol(name: str) -> Protocol:
     if name in PROTOCOLS:
         return PROTOCOLS[name]
     if name.endswith(".toml"):
-        return _protocol_in(Path(name))
+        return _read_protocol(Path(name))
     raise UsageError(f"there is no protocol {name!r}{did_you_mean(name, [*PROTOCOLS, 'FILE.toml'])}")
 
 
-def _protocol_in(path: Path) -> Protocol:
+def _read_protocol(path: Path) -> Protocol:
     if not path.exists():
         raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.")
     if not path.is_file():

@@ -30,16 +30,16 @@ from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.gpu.drivers import Driver, find_drivers
 from builder.backends.tflite.gpu.predict import TABLE
 from builder.backends.tflite.gpu.run import Accelerated, GpuRunner
-from builder.backends.tflite.gpu.words import UNTOLD, coverage_from, read_unsupported
+from builder.backends.tflite.gpu.words import UNTOLD, read_coverage, read_unsupported
 from builder.backends.tflite.graph import read_graph
 from builder.backends.tflite.realise import realise
-from builder.bundle.tensors import peak_of, psnr_db
+from builder.bundle.tensors import find_peak, measure_psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
 from builder.legalize.for_variant import find_needed
 from builder.legalize.legalizer import legalize
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.precision.scheme import SCHEMES
 from builder.sources.batch_norm import fold_batch_norms
 from tests.builder.models import Mixed, plan_of
@@ -60,7 +60,7 @@ def make_files(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowe
     samples = network.samples(SEED)
     source = fold_batch_norms(torch.export.export(network.create(), samples))
     program, _ = legalize(source, find_needed(gpu.DELEGATE.traits), REWRITES, samples=[samples])
-    model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
+    model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=list_layers(source))
     feed = feed_of(network)
     float_file, lowered = to_float_file(model)
     for scheme in FILE_SCHEMES:
@@ -90,7 +90,9 @@ def format_figures(path: Path, network: Network, lowered: Lowered, drivers: tupl
         except EdgebundleError as error:
             said.append(f"{driver.name} fails: {error}")
             continue
-        worst = min(psnr_db(gpu[spec.name], cpu[spec.name], peak_of(spec, cpu[spec.name])) for spec in network.outputs)
+        worst = min(
+            measure_psnr_db(gpu[spec.name], cpu[spec.name], find_peak(spec, cpu[spec.name])) for spec in network.outputs
+        )
         said.append(f"{'fp16' if driver.half else 'fp32'} {worst:.1f} dB")
     return ", ".join(said)
 
@@ -126,7 +128,7 @@ def look_into(path: Path, driver: Driver, taken: set[str], left: dict[str, str])
     with Accelerated(path, driver, half=True) as file:
         log = file.log()
     graph, why = read_graph(load_model(path)), read_unsupported(log)
-    coverage = coverage_from(log, graph)
+    coverage = read_coverage(log, graph)
     for op in graph.ops:
         reason = why(op)
         if reason is None:

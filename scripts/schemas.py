@@ -25,7 +25,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 }
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def make_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of a format. A manifest's model takes any backend, for it stands below them; the format has those that there are."""
     schema = model.model_json_schema(by_alias=True)
     for name in ("Variant", "FailedVariant") if model is Manifest else ():
@@ -34,11 +34,11 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
-def schema_text(model: type[BaseModel]) -> str:
-    return json.dumps(schema_of(model), indent=1) + "\n"
+def write_schema(model: type[BaseModel]) -> str:
+    return json.dumps(make_schema(model), indent=1) + "\n"
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, model in SCHEMAS.items():
-        (FOLDER / name).write_text(schema_text(model), encoding="utf-8")
+        (FOLDER / name).write_text(write_schema(model), encoding="utf-8")

@@ -17,11 +17,11 @@ from builder.bundle import (
     ModelInfo,
     TensorSpec,
     Tool,
-    file_sha256,
-    tree_files,
+    hash_file,
+    list_tree,
 )
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, write_picture
-from tests.small_models import SHAPE, SmallModels, small_models, unopened_models
+from builder.bundle.tensors import make_pixels, make_tensor, write_picture
+from tests.small_models import SHAPE, SmallModels, make_small_models, make_unopened_models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,19 +35,19 @@ def make_bundle(root: Path) -> Bundle:
     """Write the bundle to `root`; the golden's expectation is what LiteRT computes here and now."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converters, when the models are made for the first time
-        models = small_models()
-    pixels = tensor_to_pixels(models.input, IMAGE)
-    return _write(root, models, run_tflite(models.tflite, pixels_to_tensor(pixels, IMAGE)))
+        models = make_small_models()
+    pixels = make_pixels(models.input, IMAGE)
+    return _write(root, models, run_tflite(models.tflite, make_tensor(pixels, IMAGE)))
 
 
 def make_unopened_bundle(root: Path) -> Bundle:
     """The same, of which nothing can be executed: for tests that look at a bundle alone. No converter is started for it."""
-    models = unopened_models(root.parent / f"{root.name}-files")
+    models = make_unopened_models(root.parent / f"{root.name}-files")
     return _write(root, models, models.output)
 
 
 def _write(root: Path, models: SmallModels, output: NDArray[np.float32]) -> Bundle:
-    pixels, expected = tensor_to_pixels(models.input, IMAGE), tensor_to_pixels(output, STYLIZED)
+    pixels, expected = make_pixels(models.input, IMAGE), make_pixels(output, STYLIZED)
     (root / "variants").mkdir(parents=True)
     (root / "golden").mkdir()
     shutil.copy(models.tflite, root / "variants" / "first.tflite")
@@ -74,7 +74,7 @@ def _write(root: Path, models: SmallModels, output: NDArray[np.float32]) -> Bund
         outputs=(STYLIZED,),
         variants=variants,
         goldens=(golden,),
-        files=tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root)),
+        files=tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=hash_file(p)) for p in list_tree(root)),
         tools=(Tool(name="litert-torch", version="0.10.0"),),
         licences=("Apache-2.0",),
     )

@@ -78,7 +78,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files begin first, so that the two processes of a session end together; `make fast` takes those that start nothing."""
     fast.mark_fast(items)
-    place = {file: number for number, file in enumerate(keeping.longest_first(_file(item) for item in items))}
+    place = {file: number for number, file in enumerate(keeping.put_longest_first(_file(item) for item in items))}
     items.sort(key=lambda item: place[_file(item)])
 
 

@@ -29,8 +29,9 @@ STARTING = (
     "builder.process.run", "builder.process.run_limited", "builder.process.run_beside", "builder.workers.supervisor",
     "builder.workers.servers", "builder.pipeline.story", "builder.targets.android.tools", "builder.targets.android.aab",
     "builder.targets.android.host", "builder.targets.android.doctor", "scripts.formatting", "harness.devices.find_devices",
-    "harness.devices.android.adb.list_devices", "harness.devices.android.adb_program", "harness.devices.runner.binaries.runner_bundle", "tests.emulated_phone.AdbServer", "tests.emulated_phone.EmulatedPhone",
-    "tests.harness.devices.adb_doubles", "tests.harness.devices.ios_standin", "tests.small_models.small_models",
+    "harness.devices.android.adb.list_devices", "harness.devices.android.adb_program", "harness.devices.runner.binaries.build_runner_bundle",
+    "tests.emulated_phone.AdbServer", "tests.emulated_phone.EmulatedPhone",
+    "tests.harness.devices.adb_doubles", "tests.harness.devices.ios_standin", "tests.small_models.make_small_models",
     "builder.check", "builder.compress", "builder.convert", "builder.doctor", "builder.evaluate", "builder.export", "builder.init",
     "builder.inspect", "builder.package", "builder.plan", "builder.run", "builder.search", "builder.verify",
 )  # fmt: skip
@@ -192,10 +193,10 @@ def _uses(file: Path, node: ast.AST) -> bool:
             and _is_starting(f"{source.imported[part.value.id]}.{part.attr}")
         ):
             return True
-    return any(_is_slow_fixture(file, name) for name in _asked_fixtures(node))
+    return any(_is_slow_fixture(file, name) for name in _list_asked_fixtures(node))
 
 
-def _asked_fixtures(node: ast.AST) -> Iterator[str]:
+def _list_asked_fixtures(node: ast.AST) -> Iterator[str]:
     """The fixtures of a test, or of another fixture: its arguments, and those that a mark names."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return

@@ -64,7 +64,7 @@ def end_leftovers(started: Iterable[int]) -> Iterator[str]:
                 yield line[:200]
 
 
-def longest_first(files: Iterable[str]) -> list[str]:
+def put_longest_first(files: Iterable[str]) -> list[str]:
     """Test files by how long they took when somebody looked, those that nobody has timed last, by name."""
     known: dict[str, float] = json.loads(DURATIONS.read_text(encoding="utf-8"))
     return sorted(dict.fromkeys(files), key=lambda file: (-known.get(file, 0), file))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from builder import process
-from builder.bundle import Binding, Coverage, Quality, Variant, file_sha256
+from builder.bundle import Binding, Coverage, Quality, Variant, hash_file
 from harness.cache import make_entry
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SmallModels:
             delegate="xnnpack",
             file=f"variants/{file.name}",
             bytes=file.stat().st_size,
-            sha256=file_sha256(file),
+            sha256=hash_file(file),
             inputs=(Binding(name="image", index=0, layout="NCHW", shape=SHAPE),),
             outputs=(Binding(name="stylized", index=0, layout="NCHW", shape=SHAPE),),
             layers=(),
@@ -58,13 +58,13 @@ class SmallModels:
         return self.tflite if backend == "tflite" else self.executorch
 
 
-def largest_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
+def measure_largest_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
     """Largest absolute difference; arrays of different shapes are not compared."""
     assert actual.shape == expected.shape
     return float(abs(actual.astype("float64") - expected.astype("float64")).max())
 
 
-def small_models() -> SmallModels:
+def make_small_models() -> SmallModels:
     """Converted on first use and kept in the cache by this file's text and the converters' versions."""
     import numpy as np
 
@@ -81,7 +81,7 @@ def small_models() -> SmallModels:
     )
 
 
-def unopened_models(folder: Path) -> SmallModels:
+def make_unopened_models(folder: Path) -> SmallModels:
     """Files that nothing can open in the place of the networks."""
     import numpy as np
 

@@ -14,7 +14,7 @@ import builder.errors
 import harness.cli
 import harness.errors
 from builder.command_line import EXIT_CODES
-from builder.errors import ExitCode, InputError, ShownError, make_sentence, reason_of
+from builder.errors import ExitCode, InputError, ShownError, find_reason, make_sentence
 from harness.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,9 +147,9 @@ def test_a_message_that_carries_another_has_one_end(message: str, expected: str)
 @pytest.mark.parametrize("error", [ValueError(), ValueError("\n \n"), RuntimeError("first\nsecond")])
 def test_the_reason_of_an_error_without_words_is_its_type(error: Exception) -> None:
     """No message is never a traceback."""
-    assert reason_of(error).startswith(type(error).__name__)
-    assert "\n" not in reason_of(error)
-    assert reason_of("") == "it gave no reason"
+    assert find_reason(error).startswith(type(error).__name__)
+    assert "\n" not in find_reason(error)
+    assert find_reason("") == "it gave no reason"
 
 
 def test_no_line_of_an_error_is_taken_by_its_number() -> None:

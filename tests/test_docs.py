@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 LIMIT_S = 900.0
 
 
-def shell_lines(path: Path) -> list[str]:
+def list_shell_lines(path: Path) -> list[str]:
     """Every line of the page's shell blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
@@ -68,7 +68,7 @@ def test_every_key_that_a_person_writes_is_explained(section: str) -> None:
 )
 def test_a_translation_has_the_same_commands(english: str, chinese: str) -> None:
     """Whoever follows the Chinese page types what the English page says."""
-    assert shell_lines(ROOT / chinese) == shell_lines(ROOT / english)
+    assert list_shell_lines(ROOT / chinese) == list_shell_lines(ROOT / english)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def build_site(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
 def test_every_command_of_the_tutorial_works(tmp_path: Path) -> None:
     """The commands of getting-started, in order, in a copy of the repository's layout."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    ours = [line for line in shell_lines(DOCS / "getting-started.md") if not line.startswith("make ")]
+    ours = [line for line in list_shell_lines(DOCS / "getting-started.md") if not line.startswith("make ")]
     assert len(ours) >= 12
     for line in ours:
         words = shlex.split(line)

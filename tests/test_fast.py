@@ -12,7 +12,7 @@ from tests.fast import Watch, is_left_out, is_slow
 STARTS = """
 import subprocess
 import pytest
-from tests.small_models import SHAPE, small_models
+from tests.small_models import SHAPE, make_small_models
 from tests.bundles import make_bundle, make_unopened_bundle
 
 def start():
@@ -23,7 +23,7 @@ def again(count):
 
 @pytest.fixture
 def models():
-    return small_models()
+    return make_small_models()
 
 @pytest.fixture
 def deep(models):

@@ -21,9 +21,18 @@ IRREGULAR = {
 }  # fmt: skip
 # Words in -ed that name an action as they stand.
 VERBS = {"embed", "feed", "need", "seed", "speed"}
-# Operators under the names that Core ML and ONNX give them.
-OPERATORS = {"clamped_relu", "scaled_tanh", "thresholded_relu"}
-OPERATOR_FOLDERS = ("builder/backends/coreml/ops/",)
+# Operators under the names that Core ML, ONNX, Keras and torch give them. In these folders a function stands for the operator it is called
+# by; elsewhere it is one of these, `max_pool` or `max_pool_of_rows`.
+OPERATORS = {
+    "adaptive_average", "adaptive_largest", "adaptive_rows", "complementary_error", "gru_cell", "instance_norm", "layer_norm", "log_add_exp",
+    "log_sigmoid", "lstm_cell", "max_pool", "one_hot", "scaled_tanh", "std_dim", "thresholded_relu", "clamped_relu", "var_dim",
+}  # fmt: skip
+OPERATOR_FOLDERS = (
+    "builder/backends/coreml/ops/",
+    "builder/sources/keras/layers.py",
+    "builder/sources/keras/preprocessing.py",
+    "builder/sources/onnx/ops/",
+)
 # What a function of one word may be called that other modules call, beside a question (`takes`, `fits`) and, of a `with`, what
 # happens meanwhile (`recording`). A word that is missing here is a noun, or a verb to be added.
 ACTIONS = {
@@ -45,6 +54,28 @@ ACTIONS = {
     "stop", "store", "strip", "stylize", "summarize", "supervise", "take", "tell", "tidy", "train", "transform", "trim",
     "try", "undo", "unfuse", "unpack", "validate", "vary", "verify", "wait", "wake", "walk", "warm", "warn", "watch",
     "widen", "work", "wrap", "write",
+}  # fmt: skip
+# Verbs that a function of several words may begin with. Alone most of them would be a noun: `list_layers` acts, `list` and `hash` do not.
+BEGINNINGS = {
+    "allow", "annotate", "assert", "be", "boot", "break", "calculate", "cast", "change", "check", "clean", "convolve", "correct", "decode", "define", "detach",
+    "digest", "do", "draw", "encode", "enter", "estimate", "expect", "filter", "follow", "fork", "format", "freeze", "gather", "get", "give", "guess",
+    "halve", "handle", "hang", "hash", "hear", "import", "inline", "insert", "know", "label", "leave", "lengthen", "list", "match", "multiply", "name",
+    "need", "note", "notice", "pass", "permit", "prefix", "process", "provide", "reap", "rename", "repeat", "resize", "restore", "round", "set",
+    "shift", "shut", "slice", "strike", "subtract", "suggest", "sum", "switch", "time", "turn", "unfold", "unify", "view", "visit", "zip",
+}  # fmt: skip
+# A question, and a conversion or a relation that reads as one where it is called: `is_data(x)`, `to_torch(x)`, `in_order(x)`, `by_name(x)`.
+QUESTIONS = {"can", "did", "has", "is"}
+RELATIONS = {
+    "against", "along", "as", "before", "by", "for", "from", "in", "inside", "of", "on", "or", "over", "to", "unless", "until", "with",
+    "within", "without",
+}  # fmt: skip
+# What other programs call by a name of theirs: http.server, Jupyter, asyncio's protocols.
+CALLBACKS = {"log_message", "_repr_html_", "connection_made", "connection_lost", "data_received"}
+# Measures and losses under the names of their papers; networks of tests under those that papers and torchvision give them.
+PAPERS = {"cross_entropy", "ms_ssim"}
+NETWORKS = {
+    "bilateral_grid", "colour_tables", "dense_vit", "face_restoration", "fourier_unit", "gated_filling", "looked_up", "partial_filling",
+    "picture_matting", "style_net", "super_resolution", "vgg_decoder", "vgg_encoder", "video_matting",
 }  # fmt: skip
 # Formulas under the names of their authors or papers, programs under their own, a command under the word that its user types, and what
 # every backend, delegate and target is asked for (`base.py` of each).
@@ -87,6 +118,19 @@ def functions() -> list[tuple[str, Function]]:
         if not place.startswith("scripts/")
         for node in nodes(tree)
         if isinstance(node, Function)
+    ]
+
+
+@cache
+def helpers() -> list[tuple[str, Function]]:
+    """The functions of the tests that are neither tests nor fixtures nor pytest's hooks."""
+    return [
+        (f"{path.relative_to(ROOT).as_posix()}:{node.lineno} {node.name}", node)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, Function)
+        and not node.name.startswith(("test_", "pytest_"))
+        and not any("fixture" in ast.unparse(decorator) for decorator in node.decorator_list)
     ]
 
 
@@ -134,6 +178,49 @@ def test_a_function_of_one_word_is_a_verb() -> None:
     assert wrong == []
 
 
+def begins_with_a_verb(name: str) -> bool:
+    """`list_layers`, `is_data`, `in_order`; a question such as `gives_floats`."""
+    first = name.strip("_").split("_")[0]
+    return (
+        is_action(first)
+        or bool({first, first.removesuffix("s"), first.removesuffix("es"), first.removesuffix("ing")} & BEGINNINGS)
+        or first in QUESTIONS | RELATIONS
+    )
+
+
+def is_kept(place: str, name: str) -> bool:
+    """A name that somebody else gave."""
+    bare = name.strip("_")
+    return (
+        place.startswith(OPERATOR_FOLDERS)
+        or any(bare == operator or bare.startswith(f"{operator}_of_") for operator in OPERATORS)
+        or name in CALLBACKS
+        or bare in PAPERS | NETWORKS
+    )
+
+
+def test_a_function_of_several_words_begins_with_a_verb() -> None:
+    """`list_layers(program)` acts; `layer_table(program)` reads as what it gives. Functions inside others and methods too, and the tests' own."""
+    scripts = [
+        (f"{place}:{node.lineno} {node.name}", node)
+        for place, tree in trees().items()
+        if place.startswith("scripts/")
+        for node in nodes(tree)
+        if isinstance(node, Function)
+    ]
+    wrong = [
+        place
+        for place, function in (*functions(), *scripts, *helpers())
+        if "_" in function.name.strip("_")
+        and not function.name.startswith("__")
+        and not begins_with_a_verb(function.name)
+        and not is_kept(place, function.name)
+        and not is_data(function)
+        and not any("validator" in ast.unparse(decorator) for decorator in function.decorator_list)
+    ]
+    assert wrong == []
+
+
 def test_a_function_stands_on_one_screen() -> None:
     """A longer one does two things, of which one deserves a name."""
     long = [
@@ -175,6 +262,19 @@ def test_the_rule_sees_a_participle() -> None:
     assert not any(map(is_action, ("size", "table", "page", "rounding", "entry", "milliseconds")))
 
 
+def test_the_rule_sees_a_noun() -> None:
+    """A noun or an adjective at the beginning, and what only looks like one."""
+    assert all(
+        map(
+            begins_with_a_verb,
+            ("list_layers", "_hash_file", "is_data", "in_order", "gives_floats", "importing_neighbours"),
+        )
+    )
+    assert not any(
+        map(begins_with_a_verb, ("layer_table", "cache_folder", "_own_names", "largest_change", "page_of", "why_not"))
+    )
+
+
 def test_all_pages_that_are_written_are_one_document() -> None:
     """Head, policy and colours of a page are written once. A page that stands in a file of its own is an app, with its own script."""
     places = [
@@ -210,7 +310,7 @@ NAMES_DELEGATE = {
 }
 
 
-def outside_backends() -> Iterator[tuple[str, ast.Module]]:
+def walk_outside_backends() -> Iterator[tuple[str, ast.Module]]:
     """Every file of builder and harness but those of the backends' own folders and the registry, by its place."""
     own = tuple(f"builder/backends/{name}/" for name in BACKENDS)
     for place, tree in trees().items():
@@ -243,7 +343,7 @@ def identifiers(tree: ast.Module) -> Iterator[str]:
 
 def test_no_other_room_names_a_backend() -> None:
     """Neither as a string, nor by importing from its folder; what names one is listed with the reason."""
-    naming = {place for place, tree in outside_backends() if any(map(BACKEND.search, texts(tree)))}
+    naming = {place for place, tree in walk_outside_backends() if any(map(BACKEND.search, texts(tree)))}
     assert naming == set(NAMES_BACKEND)
 
 
@@ -251,7 +351,7 @@ def test_nothing_of_another_room_is_called_like_a_backend() -> None:
     """`profile_executorch` or `TFLITE` in the harness would be a fact about a backend that stands outside its folder."""
     called = {
         f"{place} {name}"
-        for place, tree in outside_backends()
+        for place, tree in walk_outside_backends()
         if not place.startswith(RUNTIMES)
         for name in identifiers(tree)
         if BACKEND_WORD.search(name)
@@ -261,7 +361,7 @@ def test_nothing_of_another_room_is_called_like_a_backend() -> None:
 
 def test_no_other_room_names_a_delegate() -> None:
     """What runs where is asked of the backend. A place that names a delegate of its own runtime is listed with the reason."""
-    naming = {place for place, tree in outside_backends() if DELEGATES & set(texts(tree))}
+    naming = {place for place, tree in walk_outside_backends() if DELEGATES & set(texts(tree))}
     unknown = {place for place in naming if not place.startswith(tuple(NAMES_DELEGATE))}
     assert unknown == set()
     assert [entry for entry in NAMES_DELEGATE if not any(place.startswith(entry) for place in naming)] == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import keeping
-from tests.builder.processes import all_of, own_servers
+from tests.builder.processes import find_processes, make_own_servers
 
 LEAVES = """
 import subprocess, sys
@@ -49,7 +49,7 @@ def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_p
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (tmp_path / "home").mkdir()
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "1", str(tmp_path)]
-    surroundings = own_servers(
+    surroundings = make_own_servers(
         tmp_path / "cache",
         HOME=str(tmp_path / "home"),
         LC_ALL="tr_TR.UTF-8",
@@ -76,10 +76,10 @@ def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_p
     assert "1 failed" in done.stdout
     assert "Timeout" in done.stdout
     assert "ended what a test left running: test_inner.py::test_leaves_a_process" in done.stdout
-    assert not all_of(tmp_path / "cache")
+    assert not find_processes(tmp_path / "cache")
 
 
 def test_long_files_come_first_and_each_once() -> None:
     """By what is known of them, then by name."""
     known = "tests/builder/plan_search/test_search.py"
-    assert keeping.longest_first(["tests/b.py", "tests/a.py", known, known]) == [known, "tests/a.py", "tests/b.py"]
+    assert keeping.put_longest_first(["tests/b.py", "tests/a.py", known, known]) == [known, "tests/a.py", "tests/b.py"]

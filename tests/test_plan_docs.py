@@ -9,7 +9,7 @@ from pathlib import Path
 from builder.backends import BACKENDS
 from builder.precision.layers import Layer, LayerOp, LayerTable
 from builder.precision.plan import load_plan, resolve
-from builder.precision.presets import preset_names
+from builder.precision.presets import list_presets
 from builder.precision.scheme import SCHEMES
 
 TEXT = (Path(__file__).resolve().parent.parent / "docs" / "plans.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_plan_of_the_page_does_what_its_comments_say(tmp_path: Path) -> None
 
 def test_the_tables_name_every_preset_and_scheme_and_who_has_it() -> None:
     """A preset or scheme that is added stands on the page, with a plain yes or no where that is the whole truth."""
-    for name in preset_names():
+    for name in list_presets():
         assert f"| `{name}` |" in TEXT
     schemes = TEXT.split("## Schemes")[1]
     for name, scheme in SCHEMES.items():

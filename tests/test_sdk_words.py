@@ -14,7 +14,7 @@ HEADING = "## One word for one thing\n"
 ALIASES = {"StyleModel", "VideoStyler"}
 
 
-def kotlin_types() -> dict[str, bool]:
+def find_kotlin_types() -> dict[str, bool]:
     """Classes outside of others, in code that is no test; whether they are public."""
     found = {}
     for path in KOTLIN.rglob("*.kt"):
@@ -26,7 +26,7 @@ def kotlin_types() -> dict[str, bool]:
     return found
 
 
-def swift_types() -> dict[str, bool]:
+def find_swift_types() -> dict[str, bool]:
     """The same; a file that stands as a whole in `#if` has them one step to the right."""
     found = {}
     for folder in SWIFT:
@@ -38,8 +38,8 @@ def swift_types() -> dict[str, bool]:
     return found
 
 
-def words_of_one_language() -> set[str]:
-    kotlin, swift = kotlin_types(), swift_types()
+def find_words_of_one_language() -> set[str]:
+    kotlin, swift = find_kotlin_types(), find_swift_types()
     alone = {name for name, public in kotlin.items() if public and name not in swift}
     return (alone | {name for name, public in swift.items() if public and name not in kotlin}) - ALIASES
 
@@ -49,12 +49,14 @@ def test_a_type_that_one_sdk_alone_has_stands_in_the_table() -> None:
     section = PAGE.read_text(encoding="utf-8").partition(HEADING)[2]
     cells = [cell for row in re.findall(r"^\| (.*) \|$", section, re.M)[1:] for cell in row.split(" | ")[:2]]
     told = {word for cell in cells for word in re.findall(r"`([A-Z]\w+)`", cell)}
-    assert words_of_one_language() - told == set()
-    assert told & set(kotlin_types()) & set(swift_types()) == {"FrameProcessor"}  # whose `close` is Swift's `finish`
+    assert find_words_of_one_language() - told == set()
+    assert told & set(find_kotlin_types()) & set(find_swift_types()) == {
+        "FrameProcessor"
+    }  # whose `close` is Swift's `finish`
 
 
 def test_both_have_the_types_that_apps_use() -> None:
     """The rule sees both languages: what every app names is there twice."""
     assert {"BundleError", "ScoredLabel", "ImageModel", "FrameProcessor", "ModelOrServer", "Tried"} <= {
-        name for name, public in kotlin_types().items() if public and swift_types().get(name)
+        name for name, public in find_kotlin_types().items() if public and find_swift_types().get(name)
     }

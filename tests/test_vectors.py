@@ -17,8 +17,8 @@ from PIL import Image
 
 from builder.bundle import Phone, TensorSpec
 from builder.bundle.tensors import read_picture
-from harness.devices.android.state import device_info
-from harness.records.phone import phone_of, same_phone
+from harness.devices.android.state import make_device_info
+from harness.records.phone import describe_phone, is_same_phone
 from harness.records.run import Conditions, Reading, TextReading
 from harness.session.measurement import make_samples
 from scripts.vectors.files import FOLDER, make_texts, unpack
@@ -111,11 +111,11 @@ def test_the_harness_knows_phones_by_the_same_names() -> None:
         if case["told"][4] is None:  # an iPhone
             continue
         known = dict(zip((*names, "ro.product.model"), (text or "" for text in case["told"]), strict=True))
-        phone = phone_of(device_info("android", "serial", known))
+        phone = describe_phone(make_device_info("android", "serial", known))
         assert phone.model_dump() == case["phone"]
         for at, other in enumerate(every):
             if other is not case:
-                assert same_phone(phone, Phone(**other["phone"])) == (at in case["same"])
+                assert is_same_phone(phone, Phone(**other["phone"])) == (at in case["same"])
     assert len(every) >= 40
 
 

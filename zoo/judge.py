@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from builder.bundle.pictures import read_rgb
-from builder.bundle.tensors import read_picture, tensor_to_pixels
+from builder.bundle.tensors import make_pixels, read_picture
 from builder.graph.samples import read_sample
 from builder.project.project import open_project
 from builder.quality.features import Features
-from builder.quality.style import feature_maps, gram_distance, wasserstein
+from builder.quality.style import compute_feature_maps, measure_gram_distance, wasserstein
 from builder.sources import make_specs
 from builder.sources.checkpoint import load_module
 
@@ -51,17 +51,17 @@ def judge(folder: Path, style: Path, sheet: Path | None = None) -> dict[str, tup
     picture = read_rgb(style)
     scale = inputs[0].shape[2] / min(picture.size)
     picture = picture.resize([round(side * scale) for side in picture.size])
-    wanted = feature_maps(features, np.asarray(picture, np.float64) / 255)
+    wanted = compute_feature_maps(features, np.asarray(picture, np.float64) / 255)
     figures: dict[str, list[tuple[float, float]]] = {"gram": [], "wasserstein": []}
     columns = []
     for file in project.data.evaluation:
         sample = read_sample(file.path, inputs)
         with torch.no_grad():
             made = network(torch.from_numpy(sample[inputs[0].name]))
-        after, before = tensor_to_pixels(made.numpy(), output), read_picture(file.path, inputs[0])
+        after, before = make_pixels(made.numpy(), output), read_picture(file.path, inputs[0])
         columns.append(np.concatenate([before, after]))
-        got, plain = (feature_maps(features, pixels.astype(np.float64) / 255) for pixels in (after, before))
-        figures["gram"].append((gram_distance(got, wanted), gram_distance(plain, wanted)))
+        got, plain = (compute_feature_maps(features, pixels.astype(np.float64) / 255) for pixels in (after, before))
+        figures["gram"].append((measure_gram_distance(got, wanted), measure_gram_distance(plain, wanted)))
         figures["wasserstein"].append((wasserstein(got, wanted), wasserstein(plain, wanted)))
     if sheet is not None:
         from PIL import Image

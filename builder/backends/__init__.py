@@ -23,17 +23,17 @@ BACKENDS: dict[str, Backend] = {
 }
 
 
-def backends_of(suffixes: Collection[str]) -> list[str]:
+def list_backends(suffixes: Collection[str]) -> list[str]:
     """The names of those whose artifacts end so."""
     return [name for name, backend in BACKENDS.items() if backend.SPEC.suffix in suffixes]
 
 
-def spec_of(name: str) -> BackendSpec | None:
+def find_spec(name: str) -> BackendSpec | None:
     """What the backend of a bundle's variant says of itself; None for one that only another edgebundle knows."""
     return BACKENDS[name].SPEC if name in BACKENDS else None
 
 
-def backend_of(name: str, *, variant: str) -> Backend:
+def find_backend(name: str, *, variant: str) -> Backend:
     """The backend of a bundle's variant. Raises BundleError for one that only another edgebundle knows."""
     if name not in BACKENDS:
         raise BundleError(

@@ -125,13 +125,13 @@ class Backend(Protocol):
     def SPEC(self) -> BackendSpec:
         """What it says of itself."""
 
-    def options_kind(self) -> type[Options]:
+    def load_options_kind(self) -> type[Options]:
         """The keys that it alone has in [[variant]]."""
 
-    def float_file(self) -> FloatFile | None:
+    def describe_float_file(self) -> FloatFile | None:
         """Where all plans start from one fp32 file: how it is made and used."""
 
-    def half_limits(self) -> HalfLimits | None:
+    def describe_half_limits(self) -> HalfLimits | None:
         """Where layers are looked for that fp16 cannot hold: how."""
 
     def warm(self) -> None:
@@ -169,7 +169,7 @@ class Backend(Protocol):
     def read_between(self, path: Path) -> str:
         """What the operations that are no layers compute in, from the file alone: one of BETWEEN, or a description."""
 
-    def structure_of(self, path: Path) -> str | None:
+    def find_structure(self, path: Path) -> str | None:
         """Equal for two files that execute the same instructions; None where only equal files do."""
 
     def read_stored_layers(self, path: Path) -> tuple[StoredLayer, ...]:
@@ -187,14 +187,14 @@ class Backend(Protocol):
     def execution(self, delegate: str) -> Execution:
         """What executes the files of a delegate here: the delegate itself where this machine can, else `runner` and the reason."""
 
-    def runtime_name(self) -> str:
+    def describe_runtime(self) -> str:
         """What `runner` executes with, as reports name it, e.g. 'LiteRT 2.3.0 (XNNPACK)'."""
 
     def needs(self) -> tuple[Need, ...]:
         """What its delegates can use on this machine to be executed."""
 
-    def minimum_runtime(self, path: Path) -> str:
+    def read_minimum_runtime(self, path: Path) -> str:
         """The oldest runtime that can load the artifact, as the file states it."""
 
-    def peak_memory(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+    def predict_peak_memory(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
         """Predicted peak memory of one inference in bytes: weights plus the largest set of tensors alive at once."""

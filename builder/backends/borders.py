@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from builder.bundle import Binding, TensorSpec
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.bundle.tensors import make_pixels, make_tensor
 
 if TYPE_CHECKING:
     from builder.backends.base import Runner
@@ -25,9 +25,9 @@ def make_logical(
     taken = {binding.name: by_name[binding.name] for binding in gives if binding.layout == "image"}
 
     def run(inputs: Tensors) -> Tensors:
-        pixels: Tensors = {name: tensor_to_pixels(inputs[name], spec) for name, spec in given.items()}
+        pixels: Tensors = {name: make_pixels(inputs[name], spec) for name, spec in given.items()}
         results = runner({**inputs, **pixels})
-        tensors: Tensors = {name: pixels_to_tensor(results[name], spec) for name, spec in taken.items()}  # type: ignore[arg-type]
+        tensors: Tensors = {name: make_tensor(results[name], spec) for name, spec in taken.items()}  # type: ignore[arg-type]
         return {**results, **tensors}
 
     if not given and not taken:

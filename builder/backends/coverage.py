@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from builder.bundle import Coverage
 from builder.errors import VerificationError
-from builder.graph.origins import Origin, bare_name, user_line
-from builder.precision.program import keys_of_stored
+from builder.graph.origins import Origin, find_user_line, name_operator
+from builder.precision.program import find_keys_of_stored
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -78,14 +78,18 @@ def _explain(text: str, waiting: list[Origin], program: ExportedProgram, cures: 
     else:
         match = re.search(r" after (.+)$", text)
         layer = match[1] if match else None
-        line = _line_after(program, layer, cures.get(op, (op, ""))[0]) if layer else _line_of_input(program, text)
+        line = (
+            _find_line_after(program, layer, cures.get(op, (op, ""))[0])
+            if layer
+            else _find_line_of_input(program, text)
+        )
     place = f" in {layer}" if origin is not None and layer else ""
     return text + place + (f" ({line})" if line else "") + (f": {cures[op][1]}" if op in cures else "")
 
 
-def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
+def _find_line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
     """The source line of the first `op` that depends on the layer, or of the layer itself."""
-    keys = keys_of_stored(program)
+    keys = find_keys_of_stored(program)
     weight = f"{layer.split(':')[0]}.weight"
     start = next(
         (node for node in program.graph.nodes if node.op == "placeholder" and keys.get(node.name) == weight), None
@@ -93,18 +97,18 @@ def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
     if start is None:
         return None
     call = next(iter(start.users), None)
-    after = [] if call is None else [node for node in _downstream(call) if op in bare_name(node)]
-    return user_line(after[0]) if after else None if call is None else user_line(call)
+    after = [] if call is None else [node for node in _downstream(call) if op in name_operator(node)]
+    return find_user_line(after[0]) if after else None if call is None else find_user_line(call)
 
 
-def _line_of_input(program: ExportedProgram, text: str) -> str | None:
+def _find_line_of_input(program: ExportedProgram, text: str) -> str | None:
     """The source line of what first reads the input that an operator without a layer before it depends on."""
     match = re.search(r" of input (.+)$", text)
     given = next(
         (node for node in program.graph.nodes if match and node.op == "placeholder" and node.name == match[1]), None
     )
     user = None if given is None else next((node for node in given.users if node.op == "call_function"), None)
-    return None if user is None else user_line(user)
+    return None if user is None else find_user_line(user)
 
 
 def _downstream(node: Node) -> Iterable[Node]:

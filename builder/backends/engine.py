@@ -40,7 +40,7 @@ class HostEngine(Protocol):
         """What the runtime's own profiler says of each of `runs` inferences, as `harness.devices.runner.operators` reads it."""
 
 
-def resident_bytes() -> int:
+def read_resident_bytes() -> int:
     """Of this process, now."""
     import psutil
 

@@ -38,7 +38,7 @@ class Options(Section):
         """What the name of a variant tells of them, for example `-images`; nothing where they are as usual."""
         return ""
 
-    def other_converter(self) -> OtherConverter | None:
+    def find_other_converter(self) -> OtherConverter | None:
         """The converter that they ask for, where it is not the usual one."""
         return None
 

@@ -32,7 +32,7 @@ class Delegate:
     def computes_in_half(self) -> bool:
         return HALF in self.traits
 
-    def traits_with(self, *, halves: bool) -> frozenset[str]:
+    def list_traits(self, *, halves: bool) -> frozenset[str]:
         """Its traits for a plan; `halves`: some layer is fp16."""
         return frozenset((*self.traits, *(self.half_traits if halves else ())))
 

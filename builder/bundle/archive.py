@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from builder.bundle.files import file_sha256, tree_files, tree_sha256
+from builder.bundle.files import hash_file, hash_tree, list_tree
 from builder.bundle.manifest import Manifest, parse_manifest
 from builder.bundle.variant import Variant, inside_path
 from builder.errors import BundleError
@@ -37,14 +37,14 @@ class Bundle:
 
     def _repr_html_(self) -> str:
         """For notebooks: variants and golden pictures."""
-        from builder.bundle.show import bundle_html
+        from builder.bundle.show import render_bundle
 
-        return bundle_html(self)
+        return render_bundle(self)
 
     @property
     def sha256(self) -> str:
         """Identity of the bundle: the hash of its manifest, which holds the hash of every other file."""
-        return file_sha256(self.root / MANIFEST)
+        return hash_file(self.root / MANIFEST)
 
     def path(self, inside: str) -> Path:
         """Where a file that the manifest names lies."""
@@ -68,17 +68,17 @@ class Bundle:
             raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; {cure}.")
         manifest = parse_manifest(_text(manifest_path), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}
-        present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST, OWNER_FILE}
+        present = {p.relative_to(root).as_posix() for p in list_tree(root)} - {MANIFEST, OWNER_FILE}
         for name in sorted(set(expected) ^ present):
             problem = "is missing" if name in expected else "is not listed in the manifest"
             raise BundleError(f"{root} is damaged: {name} {problem}; rebuild it with 'builder convert'.")
         for name, digest in expected.items():
-            if file_sha256(root / name) != digest:
+            if hash_file(root / name) != digest:
                 raise BundleError(
                     f"{root} is damaged: {name} does not have the hash in the manifest; rebuild it with 'builder convert'."
                 )
         for variant in manifest.variants:
-            if tree_sha256(root / variant.file) != variant.sha256:
+            if hash_tree(root / variant.file) != variant.sha256:
                 raise BundleError(
                     f"{root} is damaged: {variant.file} is not the artifact of variant {variant.id}; rebuild it."
                 )
@@ -92,7 +92,7 @@ def _inner(root: Path) -> Path | None:
     return min(root.rglob(MANIFEST), default=None)
 
 
-def bundle_folder(model: str) -> str:
+def name_bundle_folder(model: str) -> str:
     """Where a package holds the bundle of this model, `edgebundle/NAME`: an app may hold several.
 
     The name is the model's. One with other signs than letters, digits and `_ . -` is written without them, with a hash that keeps it apart.
@@ -108,7 +108,7 @@ def refuse_edited(root: Path) -> None:
         written = json.loads((root / OWNER_FILE).read_text(encoding="utf-8")).get(MANIFEST)
     except (OSError, ValueError, AttributeError):  # of an archive, or copied without it
         return
-    if written is not None and written != file_sha256(root / MANIFEST):
+    if written is not None and written != hash_file(root / MANIFEST):
         raise BundleError(
             f"{root / MANIFEST} was changed since the builder wrote it; rebuild the bundle with 'builder convert'."
         )

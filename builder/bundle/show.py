@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 160
 
 
-def bundle_html(bundle: Bundle) -> str:
+def render_bundle(bundle: Bundle) -> str:
     """A fragment without a style sheet: notebooks have their own."""
     manifest = bundle.manifest
     rows = [
@@ -34,10 +34,10 @@ def bundle_html(bundle: Bundle) -> str:
     title = f"{manifest.model.name} {manifest.model.version}"
     failed = "".join(f"<p>{escape(f.id)} could not be made: {escape(f.reason)}</p>" for f in manifest.failures)
     columns = ("variant", "bytes", "precision", "worst dB", "SSIM", "delegated", "run by")
-    return f"<h3>{escape(title)}</h3>{table_html(columns, rows)}{failed}{_goldens(bundle)}"
+    return f"<h3>{escape(title)}</h3>{render_table(columns, rows)}{failed}{_goldens(bundle)}"
 
 
-def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def render_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Every cell as text."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)

@@ -22,7 +22,7 @@ BLOCK = 4
 LEAST = 64
 
 
-def sparse_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def sample_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 3) -> (H // 4, W // 4, 3). Rows and columns beyond the last whole block are left out.
 
     Block (row, column) gives its pixel (column % 4, (column // 4 + row) % 4).
@@ -32,7 +32,7 @@ def sparse_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(chosen)
 
 
-def sparse_spec(spec: TensorSpec) -> TensorSpec:
+def make_sparse_spec(spec: TensorSpec) -> TensorSpec:
     """The picture's spec with the size of its sparse picture."""
     *first, height, width = spec.shape
     return spec.model_copy(update={"shape": (*first, height // BLOCK, width // BLOCK)})

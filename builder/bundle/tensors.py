@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle.manifest import GoldenTensor
-from builder.bundle.sparse import sparse_pixels, sparse_spec
+from builder.bundle.sparse import make_sparse_spec, sample_pixels
 from builder.bundle.variant import Binding, TensorSpec
 
 if TYPE_CHECKING:
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 
 # The PSNR that stands for "equal": JSON has no infinity, and float32 cannot show more.
 EQUAL_DB = 200.0
-UNIT = (0.0, 1.0)  # the range for which there is nothing to scale
+# The range for which there is nothing to scale.
+UNIT = (0.0, 1.0)
 
 
-def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
+def make_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
     """RGB pixels (H, W, 3) of exactly the input's size -> float32 (1, 3, H, W) in the model's range and colour order."""
     return np.ascontiguousarray(_values(pixels, spec).transpose(2, 0, 1)[None])
 
 
-def pixels_to_artifact(pixels: Pixels, spec: TensorSpec, binding: Binding) -> Array:
-    """What `to_artifact` gives of `pixels_to_tensor`, without a copy where the artifact has its channels last too."""
+def encode_pixels(pixels: Pixels, spec: TensorSpec, binding: Binding) -> Array:
+    """What `to_artifact` gives of `make_tensor`, without a copy where the artifact has its channels last too."""
     return to_artifact(_values(pixels, spec).transpose(2, 0, 1)[None], binding)
 
 
@@ -54,9 +55,9 @@ def _values(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
     return unit
 
 
-def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
+def make_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
     """float32 (1, 3, H, W) in the output's range -> RGB pixels (H, W, 3), clamped and rounded half up."""
-    unit = unit_values(tensor, spec)[0].transpose(1, 2, 0)
+    unit = scale_to_unit(tensor, spec)[0].transpose(1, 2, 0)
     if spec.color_order == "BGR":
         unit = unit[:, :, ::-1]
     scaled = unit * np.float32(255)
@@ -65,12 +66,12 @@ def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
     return np.ascontiguousarray(scaled.astype(np.uint8))  # which rounds down, since nothing is below 0
 
 
-def artifact_to_pixels(tensor: Array, spec: TensorSpec, binding: Binding) -> Pixels:
-    """What `tensor_to_pixels` gives of `from_artifact`, without a copy where the artifact has its channels last too."""
-    return tensor_to_pixels(_logical(tensor, binding), spec)
+def decode_pixels(tensor: Array, spec: TensorSpec, binding: Binding) -> Pixels:
+    """What `make_pixels` gives of `from_artifact`, without a copy where the artifact has its channels last too."""
+    return make_pixels(_logical(tensor, binding), spec)
 
 
-def unit_values(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
+def scale_to_unit(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
     """Pictures (N, 3, H, W) in the declared range -> 0..1 for black to white, not clamped, in the tensor's own colour order."""
     values = np.asarray(tensor, np.float32)
     if spec.mean is not None and spec.std is not None:
@@ -106,10 +107,10 @@ def fit_pixels(picture: Image.Image, spec: TensorSpec) -> Pixels:
 
 def write_picture(path: Path, pixels: Pixels) -> None:
     """PNG with fixed settings, so that equal pixels give equal bytes."""
-    path.write_bytes(png_bytes(pixels))
+    path.write_bytes(encode_png(pixels))
 
 
-def png_bytes(pixels: Pixels) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """What `write_picture` writes."""
     from PIL import Image
 
@@ -134,48 +135,50 @@ def _logical(tensor: Array, binding: Binding) -> Array:
     return tensor.transpose(0, 3, 1, 2) if binding.layout == "NHWC" else tensor
 
 
-def specs_of(specs: Sequence[TensorSpec], bindings: Sequence[Binding]) -> tuple[TensorSpec, ...]:
+def list_specs(specs: Sequence[TensorSpec], bindings: Sequence[Binding]) -> tuple[TensorSpec, ...]:
     """The bundle's tensors with the shapes that one variant has for them."""
-    shapes = {binding.name: logical_shape(binding) for binding in bindings}
+    shapes = {binding.name: find_logical_shape(binding) for binding in bindings}
     return tuple(spec.model_copy(update={"shape": shapes[spec.name]}) for spec in specs)
 
 
-def logical_shape(binding: Binding) -> tuple[int, ...]:
+def find_logical_shape(binding: Binding) -> tuple[int, ...]:
     """NCHW for pictures, whatever the artifact's own layout."""
     shape = binding.shape
     return (shape[0], shape[3], shape[1], shape[2]) if binding.layout == "NHWC" else shape
 
 
-def golden_tensor(root: Path, golden: GoldenTensor, spec: TensorSpec) -> NDArray[np.float32]:
+def read_golden(root: Path, golden: GoldenTensor, spec: TensorSpec) -> NDArray[np.float32]:
     """The values of a golden input or output of the bundle at `root`, in logical layout; of `png_sparse` those that it holds."""
     if golden.encoding == "png_sparse":
-        spec = sparse_spec(spec)
+        spec = make_sparse_spec(spec)
     if golden.encoding != "f32":
-        return pixels_to_tensor(read_picture(root / golden.file, spec), spec)
+        return make_tensor(read_picture(root / golden.file, spec), spec)
     return np.frombuffer((root / golden.file).read_bytes(), "<f4").reshape(spec.shape)
 
 
 def as_golden(tensor: Array, spec: TensorSpec, encoding: str) -> NDArray[np.float32]:
     """What a device's output looks like after the golden's encoding (8-bit for pictures), so that like is compared with like."""
     if encoding == "png":
-        return pixels_to_tensor(tensor_to_pixels(tensor, spec), spec)
+        return make_tensor(make_pixels(tensor, spec), spec)
     if encoding == "png_sparse":
-        return pixels_to_tensor(sparse_pixels(tensor_to_pixels(tensor, spec)), sparse_spec(spec))
+        return make_tensor(sample_pixels(make_pixels(tensor, spec)), make_sparse_spec(spec))
     return np.asarray(tensor, np.float32).reshape(spec.shape)
 
 
-def worst_psnr_db(
+def measure_worst_psnr_db(
     root: Path, stored: Sequence[GoldenTensor], specs: Sequence[TensorSpec], outputs: Mapping[str, Array]
 ) -> float | None:
     """The lowest PSNR of `outputs` against a golden's stored tensors, rounded; None where none are stored, as references in packages."""
     figures = []
     for tensor, spec in zip(stored, specs, strict=bool(stored)):
-        want = golden_tensor(root, tensor, spec)
-        figures.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
+        want = read_golden(root, tensor, spec)
+        figures.append(
+            measure_psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, find_peak(spec, want))
+        )
     return round(min(figures), 2) if figures else None
 
 
-def psnr_db(actual: Array, expected: Array, peak: float) -> float:
+def measure_psnr_db(actual: Array, expected: Array, peak: float) -> float:
     """10 log10(peak^2 / mean squared error), in dB; EQUAL_DB for equal arrays, -EQUAL_DB where `actual` is not finite."""
     difference = np.asarray(actual, np.float64) - np.asarray(expected, np.float64)
     if not np.isfinite(difference).all():
@@ -186,15 +189,15 @@ def psnr_db(actual: Array, expected: Array, peak: float) -> float:
     return float(min(EQUAL_DB, 10 * np.log10(peak * peak / error)))
 
 
-def peak_of(spec: TensorSpec, expected: Array) -> float:
+def find_peak(spec: TensorSpec, expected: Array) -> float:
     """Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range, or the size of
     a single value, which has none."""
     if spec.kind == "image" and spec.range is not None:
         return spec.range[1] - spec.range[0]
-    return own_range(expected)
+    return measure_own_range(expected)
 
 
-def own_range(expected: Array) -> float:
+def measure_own_range(expected: Array) -> float:
     """Between the least and the largest value; the size of the value where all are equal, as a single one is."""
     values = np.asarray(expected, np.float64)
     return float(np.ptp(values)) or float(np.abs(values).max(initial=0.0))

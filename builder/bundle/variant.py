@@ -190,7 +190,7 @@ class Tiling(Frozen):
 
 
 class Variant(Frozen):
-    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`.
+    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `hash_tree`.
 
     `predicted` is what other delegates would probably take of the file. `unproven` says why the delegate itself was not executed
     in the precision that phones use; it is null where it was.

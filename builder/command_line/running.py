@@ -24,7 +24,7 @@ def run(
 ) -> int:
     """Parse, call, and turn every error into one sentence on stderr and an exit code. `interrupted` says what was kept."""
     given = list(sys.argv[1:] if words is None else words)
-    _ready_streams()
+    _open_streams()
     interrupt.listen()
     name = parser.prog
     try:
@@ -54,7 +54,7 @@ def run(
     return code
 
 
-def _ready_streams() -> None:
+def _open_streams() -> None:
     """Streams that every writer may use. A closed one leads nowhere, so that no file gets its number and is printed into; a character that a
     stream's encoding does not have is written as its number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):

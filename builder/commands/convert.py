@@ -12,7 +12,7 @@ from builder.commands.tables import show_variants
 from builder.commands.watch import convert_and_watch
 from builder.errors import ConversionError
 from builder.pipeline import story
-from builder.pipeline.pictures import page_beside
+from builder.pipeline.pictures import place_page
 
 
 def convert(arguments: Namespace) -> None:
@@ -33,7 +33,7 @@ def convert(arguments: Namespace) -> None:
     else:
         show_variants(bundle.manifest)
         print_line(f"bundle: {arguments.output}")
-        if (pictures := page_beside(arguments.output)).is_file():
+        if (pictures := place_page(arguments.output)).is_file():
             print_line(f"pictures: {pictures}")
     failures = bundle.manifest.failures
     if failures:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from builder.command_line import print_json
 from builder.command_line.console import add_row, format_size, make_table, print_line, results
 from builder.commands.progress import listening
-from builder.commands.tables import coverage_text, show_findings, show_variants
+from builder.commands.tables import describe_coverage, show_findings, show_variants
 
 
 def inspect(arguments: Namespace) -> None:
@@ -57,4 +57,4 @@ def inspect(arguments: Namespace) -> None:
         )
         results.print(rows)
     for coverage in (*([inspection.coverage] if inspection.coverage else []), *inspection.predicted):
-        print_line(coverage_text(coverage))
+        print_line(describe_coverage(coverage))

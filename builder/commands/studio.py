@@ -11,7 +11,7 @@ from builder.errors import InputError
 
 def studio(arguments: Namespace) -> None:
     """Ends with Ctrl-C, which is no failure here."""
-    from builder.pipeline.studio.open import desk_of
+    from builder.pipeline.studio.open import open_desk
     from builder.pipeline.studio.server import Studio
 
     if arguments.json:
@@ -19,7 +19,7 @@ def studio(arguments: Namespace) -> None:
     try:
         with (
             listening(quiet=arguments.quiet) as listener,
-            desk_of(arguments.source, arguments.backend, listener) as desk,
+            open_desk(arguments.source, arguments.backend, listener) as desk,
         ):
             served = Studio(desk, arguments.port)
             print_line(f"open {served.url}  (this computer alone; Ctrl-C ends)")

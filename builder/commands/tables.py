@@ -37,7 +37,7 @@ def show_variants(manifest: Manifest) -> None:
             rows,
             variant.id,
             f"{variant.bytes:,}",
-            precision_summary([layer.realised for layer in variant.layers]),
+            summarize_precision([layer.realised for layer in variant.layers]),
             quality.worst_text,
             "-" if quality.psnr_db_mean is None else f"{quality.psnr_db_mean:.1f}",
             "-" if quality.psnr_db_worst_own is None else f"{quality.psnr_db_worst_own:.1f}",
@@ -49,7 +49,7 @@ def show_variants(manifest: Manifest) -> None:
     results.print(rows)
 
 
-def precision_summary(schemes: list[str]) -> str:
+def summarize_precision(schemes: list[str]) -> str:
     """`static_wi8_ai8 x9, fp16 x1`: realised schemes by number of layers."""
     counts = {scheme: schemes.count(scheme) for scheme in dict.fromkeys(schemes)}
     if len(counts) == 1:
@@ -64,7 +64,7 @@ def show_findings(findings: Sequence[Finding], *, verbose: bool) -> None:
             print_line(f"{level}: {finding.file} {finding.message}")
 
 
-def coverage_text(coverage: Coverage) -> str:
+def describe_coverage(coverage: Coverage) -> str:
     verb = "would take" if coverage.source == "predicted" else "takes"
     share = "" if coverage.mac_share is None else f", {coverage.mac_share:.1%} of the multiply-accumulates"
     more = len(coverage.left) - _NAMED

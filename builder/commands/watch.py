@@ -7,16 +7,16 @@ from argparse import Namespace
 from builder.bundle import Variant
 from builder.command_line.console import add_row, make_table, messages, print_line, results
 from builder.commands.progress import listening
-from builder.commands.tables import precision_summary
+from builder.commands.tables import summarize_precision
 from builder.errors import InputError
-from builder.pipeline.watch import Change, Round, page_of, watch
+from builder.pipeline.watch import Change, Round, place_page, watch
 
 
 def convert_and_watch(arguments: Namespace) -> None:
     """Ends with Ctrl-C, which is no failure here."""
     if arguments.json:
         raise InputError("--watch prints tables until Ctrl-C; leave out --json, or convert without --watch.")
-    print_line(f"pictures: {page_of(arguments.output)} (refreshes itself); Ctrl-C ends")
+    print_line(f"pictures: {place_page(arguments.output)} (refreshes itself); Ctrl-C ends")
     try:
         with listening(quiet=arguments.quiet) as listener:
             watch(arguments.config, out=arguments.output, backends=arguments.backend, listener=listener, told=show)
@@ -46,7 +46,7 @@ def _cells(change: Change) -> tuple[str, ...]:
         _better(now, before) if before else "",
         _format_delegated(now),
         f"was {_format_delegated(before)}" if before and _format_delegated(before) != _format_delegated(now) else "",
-        precision_summary([layer.realised for layer in now.layers]),
+        summarize_precision([layer.realised for layer in now.layers]),
     )
 
 

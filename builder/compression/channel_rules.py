@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Rule = Callable[[Channels, Node], bool]
 
 
-def shape_of(node: Any) -> tuple[int, ...]:
+def read_shape(node: Any) -> tuple[int, ...]:
     value: Any = getattr(node, "meta", {}).get("val")
     return tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()
 
@@ -34,7 +34,7 @@ def _visit_transposed(channels: Channels, node: Node) -> bool:
 
 
 def _linear(channels: Channels, node: Node) -> bool:
-    if len(shape_of(node.args[0])) != 2:
+    if len(read_shape(node.args[0])) != 2:
         return False
     return _layer(channels, node, node.args[1], read_argument(node, 2), 1, transposed=False)
 
@@ -52,12 +52,12 @@ def _layer(channels: Channels, node: Node, weight: Any, bias: Any, groups: int, 
             before = next(f for f in channels.followers if f.target == str(weight.target) and f.axis == into)
             channels.join(before.atoms, atoms)
         else:
-            result = channels.new(shape_of(node)[1], name)
+            result = channels.new(read_shape(node)[1], name)
             channels.by_weight[str(weight.target)] = result
             channels.follow(weight, into, atoms)
             channels.follow(weight, out, result)
     elif groups == len(atoms) and not transposed:  # depthwise: a channel's filters go with it
-        each = shape_of(node)[1] // groups
+        each = read_shape(node)[1] // groups
         result = tuple(atom for atom in atoms for _ in range(each))
         channels.follow(weight, 0, result)
         channels.edits.append(lambda kept: _set(node, 6, len(kept(atoms))))
@@ -80,7 +80,7 @@ def _set(node: Node, place: int, value: Any) -> None:
 def _same(channels: Channels, node: Node) -> bool:
     """Value by value, or over rows and columns alone."""
     atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
-    if atoms is None or shape_of(node)[1:2] != (len(atoms),):
+    if atoms is None or read_shape(node)[1:2] != (len(atoms),):
         return False
     channels.atoms[node] = atoms
     return True
@@ -89,14 +89,14 @@ def _same(channels: Channels, node: Node) -> bool:
 def _two(channels: Channels, node: Node) -> bool:
     """A sum or product of two values, one of which may be one channel, stored or a number."""
     one, other = (read_argument(node, place) for place in (0, 1))
-    rank = len(shape_of(node))
-    sides = [side for side in (one, other) if side in channels.atoms and len(shape_of(side)) == rank]
+    rank = len(read_shape(node))
+    sides = [side for side in (one, other) if side in channels.atoms and len(read_shape(side)) == rank]
     stored = [side for side in (one, other) if getattr(side, "op", "") == "get_attr"]
     numbers = [side for side in (one, other) if isinstance(side, int | float)]
     if len(sides) + len(stored) + len(numbers) != 2 or not sides:
         return False
     atoms = max((channels.atoms[side] for side in sides), key=len)
-    if shape_of(node)[1:2] != (len(atoms),):
+    if read_shape(node)[1:2] != (len(atoms),):
         return False
     for side in sides:
         mine = channels.atoms[side]
@@ -119,7 +119,7 @@ def _two(channels: Channels, node: Node) -> bool:
 
 def _visit_joined(channels: Channels, node: Node) -> bool:
     parts: Any = node.args[0]
-    if read_argument(node, 1, 0) not in (1, 1 - len(shape_of(node))) or any(
+    if read_argument(node, 1, 0) not in (1, 1 - len(read_shape(node))) or any(
         part not in channels.atoms for part in parts
     ):
         return False
@@ -163,10 +163,10 @@ def _slice(channels: Channels, node: Node) -> bool:
     axis, step = read_argument(node, 1, 0), read_argument(node, 4, 1)
     if axis != 1:
         channels.atoms[node] = atoms
-        return shape_of(node)[1:2] == (len(atoms),)
+        return read_shape(node)[1:2] == (len(atoms),)
     start, end = read_argument(node, 2) or 0, read_argument(node, 3)
     part = atoms[slice(start, end)]
-    if step != 1 or len(part) != shape_of(node)[1]:
+    if step != 1 or len(part) != read_shape(node)[1]:
         return False
     first = atoms.index(part[0]) if len(set(atoms)) == len(atoms) else None
     if first is None:
@@ -236,7 +236,7 @@ def _group_norm(channels: Channels, node: Node) -> bool:
 def _over_pixels(channels: Channels, node: Node) -> bool:
     """Means and the like over rows and columns."""
     axes: Any = read_argument(node, 1)
-    rank = len(shape_of(node.args[0]))
+    rank = len(read_shape(node.args[0]))
     axes = [axes] if isinstance(axes, int) else axes
     if not axes or any(axis % rank < 2 for axis in axes):
         return False
@@ -246,7 +246,7 @@ def _over_pixels(channels: Channels, node: Node) -> bool:
 def _flat(channels: Channels, node: Node) -> bool:
     """From pictures to one row of numbers, channel by channel."""
     atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
-    before, after = shape_of(node.args[0]), shape_of(node)
+    before, after = read_shape(node.args[0]), read_shape(node)
     if atoms is None or len(after) != 2 or after[0] != before[0] or read_argument(node, 1, 0) != 1:
         return False
     channels.atoms[node] = tuple(atom for atom in atoms for _ in range(after[1] // len(atoms)))
@@ -256,7 +256,7 @@ def _flat(channels: Channels, node: Node) -> bool:
 def _view(channels: Channels, node: Node) -> bool:
     """A new shape that leaves batch and channels where they are."""
     atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
-    before, after, sizes = shape_of(node.args[0]), shape_of(node), list(node.args[1])  # type: ignore[arg-type]
+    before, after, sizes = read_shape(node.args[0]), read_shape(node), list(node.args[1])  # type: ignore[arg-type]
     if atoms is None or len(after) < 2 or after[0] != before[0]:
         return False
     if after[1] == len(atoms):
@@ -274,7 +274,7 @@ def _view(channels: Channels, node: Node) -> bool:
 def _visit_padded(channels: Channels, node: Node) -> bool:
     """Rows and columns alone: two numbers a side, from the last axis on."""
     sizes: Any = node.args[1]
-    return len(sizes) <= 2 * (len(shape_of(node)) - 2) and _same(channels, node)
+    return len(sizes) <= 2 * (len(read_shape(node)) - 2) and _same(channels, node)
 
 
 _VALUES = (

@@ -94,7 +94,7 @@ class Channels:
         return reason_of
 
 
-def channels_of(module: GraphModule) -> Channels:
+def find_channels(module: GraphModule) -> Channels:
     """The atoms of a network's graph. It visits each operator once, so it ends."""
     channels = Channels(module=module)
     for node in module.graph.nodes:

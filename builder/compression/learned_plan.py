@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.precision.quantizers import Grid, has_quantizers, read_trained_integers
 from builder.precision.stated import SCHEME, find_ends
 
@@ -24,7 +24,7 @@ def to_plan(program: ExportedProgram) -> str | None:
     """plan.toml, or None for a program without quantizers. A layer of several calls has the range of those that agree."""
     if not has_quantizers(program):
         return None
-    table = layer_table(program)
+    table = list_layers(program)
     by_weight = {layer.weight: layer.name for layer in table.layers}
     integers = {by_weight[key]: calls for key, calls in read_trained_integers(program, by_weight).items()}
     lines = [HEAD, "[[rule]]", 'match = ".*"', f'scheme = "{SCHEME}"']

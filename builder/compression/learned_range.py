@@ -21,7 +21,7 @@ SPREAD = 2.0**12
 
 
 @cache
-def activation_range() -> Any:
+def make_activation_range() -> Any:
     """The class for activations. Of both kinds torchao wants classes of its own base, and tells them apart by the name."""
     import torch
     from torchao.quantization.pt2e import FakeQuantizeBase
@@ -72,7 +72,7 @@ def activation_range() -> Any:
 
 
 @cache
-def weight_range() -> Any:
+def make_weight_range() -> Any:
     """The class for weights."""
     import math
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.channels import Atoms, Channels, channels_of
+from builder.compression.channels import Atoms, Channels, find_channels
 from builder.errors import ConversionError, VerificationError
-from builder.precision.layers import LayerTable, layer_table
+from builder.precision.layers import LayerTable, list_layers
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -51,7 +51,7 @@ def prune(program: ExportedProgram, fits: Callable[[int, int], bool], *, multipl
     none fits, ConversionError where nothing can go.
     """
     module: Any = program.module(check_guards=False)
-    channels = channels_of(module)
+    channels = find_channels(module)
     order = _families(channels)
     if not order:
         why = "; ".join(f"{layer}: {reason}" for layer, reason in list(channels.reasons().items())[:3] if layer)
@@ -60,10 +60,10 @@ def prune(program: ExportedProgram, fits: Callable[[int, int], bool], *, multipl
         )
     low, high = 0.0, 1.0
     best = _cut(program, channels, order, high, multiple)
-    if not fits(count_parameters(best), count_macs(layer_table(best))):
+    if not fits(count_parameters(best), count_macs(list_layers(best))):
         raise VerificationError(
             f"the budget cannot be met by pruning: with {LEAST} channels a group the network has {count_parameters(best)} parameters and "
-            f"{count_macs(layer_table(best))} multiply-accumulates; raise the limit in [compress] budget."
+            f"{count_macs(list_layers(best))} multiply-accumulates; raise the limit in [compress] budget."
         )
     sizes = {len(groups) for groups in order}
     for _ in range(TRIES):
@@ -71,7 +71,7 @@ def prune(program: ExportedProgram, fits: Callable[[int, int], bool], *, multipl
         if high - low < 0.5 / max(sizes):
             break
         tried = _cut(program, channels, order, middle, multiple)
-        if fits(count_parameters(tried), count_macs(layer_table(tried))):
+        if fits(count_parameters(tried), count_macs(list_layers(tried))):
             high, best = middle, tried
         else:
             low = middle
@@ -127,7 +127,7 @@ def _cut(
         kept = min(math.ceil(kept / multiple) * multiple, len(groups))
         gone.update(atom for atoms in groups[: len(groups) - kept] for atom in atoms)
     # Edits change the operators of the graph that was looked at: the copy has the same ones in the same order.
-    copied = channels_of(copy.deepcopy(channels.module))
+    copied = find_channels(copy.deepcopy(channels.module))
     module: Any = copied.module
 
     def positions(atoms: Atoms) -> list[int]:
@@ -151,15 +151,15 @@ def export_again(program: ExportedProgram, module: Any, stage: str) -> ExportedP
     """The changed module exported again; the outputs must have the shapes that they had. Raises ConversionError."""
     import torch
 
-    from builder.graph.equality import outputs_of, random_inputs
+    from builder.graph.equality import compute_outputs, make_random_inputs
 
     module.graph.eliminate_dead_code()
     module.recompile()
     module._forward_pre_hooks.clear()
-    inputs = random_inputs(program)
+    inputs = make_random_inputs(program)
     with torch.no_grad():
         made = torch.export.export(module, inputs)
-    before, after = outputs_of(program, inputs), outputs_of(made, inputs)
+    before, after = compute_outputs(program, inputs), compute_outputs(made, inputs)
     if [value.shape for value in before] != [value.shape for value in after]:
         raise ConversionError(
             f"the stage {stage!r} changed the shape of an output from {[list(v.shape) for v in before]} to {[list(v.shape) for v in after]}; "
@@ -170,10 +170,10 @@ def export_again(program: ExportedProgram, module: Any, stage: str) -> ExportedP
 
 def _widths(before: ExportedProgram, after: ExportedProgram) -> dict[str, tuple[int, int]]:
     """Output channels by layer, where they changed."""
-    old = {layer.name: _outputs(layer) for layer in layer_table(before).layers}
+    old = {layer.name: _outputs(layer) for layer in list_layers(before).layers}
     return {
         layer.name: (old[layer.name], _outputs(layer))
-        for layer in layer_table(after).layers
+        for layer in list_layers(after).layers
         if old.get(layer.name) != _outputs(layer)
     }
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.learned_range import HIGH, LOW, activation_range, weight_range
-from builder.precision.activations import CALLS, layer_output
+from builder.compression.learned_range import HIGH, LOW, make_activation_range, make_weight_range
+from builder.precision.activations import CALLS, find_layer_output
 from builder.training.network import without_checks
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class Rounded:
         self.module: Any = prepare_qat_pt2e(module, _quantizer(frozenset(layers), between))
         without_checks(self.module)
         self._program = program
-        kinds = (activation_range(), weight_range())
+        kinds = (make_activation_range(), make_weight_range())
         self.ranges = [part for part in self.module.modules() if isinstance(part, kinds)]
         own = {id(parameter) for part in self.ranges for parameter in part.parameters()}
         for parameter in self.module.parameters():
             parameter.requires_grad_(parameter.is_floating_point())
         scales = [part.log_scale for part in self.ranges]
-        zeros = [part.zero for part in self.ranges if isinstance(part, activation_range())]
+        zeros = [part.zero for part in self.ranges if isinstance(part, make_activation_range())]
         learned = [p for p in self.module.parameters() if id(p) not in own and p.requires_grad]
         self.groups = [(learned, 1.0), (scales, RANGES_SHARE), (zeros, ZEROS_SHARE)]
 
@@ -72,11 +72,11 @@ class Rounded:
         import torch
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
-        from builder.graph.equality import random_inputs
+        from builder.graph.equality import make_random_inputs
 
         converted = convert_pt2e(copy.deepcopy(self.module), fold_quantize=False)
         with torch.no_grad():
-            return torch.export.export(converted, random_inputs(self._program))
+            return torch.export.export(converted, make_random_inputs(self._program))
 
 
 def _quantizer(layers: frozenset[str], between: bool) -> Any:
@@ -92,7 +92,7 @@ def _quantizer(layers: frozenset[str], between: bool) -> Any:
                 if str(node.target) in CALLS and str(getattr(node.args[1], "target", "")) in layers:
                     _annotate_layer(model, node)
                 elif between and str(node.target) in SUMS and _sums_pictures(node):
-                    _annotate(node, dict.fromkeys(node.args[:2], _activation()), layer_output(node))
+                    _annotate(node, dict.fromkeys(node.args[:2], _activation()), find_layer_output(node))
             return model
 
         def validate(self, model: GraphModule) -> None:
@@ -104,7 +104,7 @@ def _quantizer(layers: frozenset[str], between: bool) -> Any:
 def _annotate_layer(model: GraphModule, call: Node) -> None:
     weight: Any = call.args[1]
     inputs = {call.args[0]: _activation(), weight: _weight(model, call, weight)}
-    _annotate(call, inputs, layer_output(call))
+    _annotate(call, inputs, find_layer_output(call))
 
 
 def _annotate(node: Node, inputs: dict[Any, Any], last: Node) -> None:
@@ -140,7 +140,7 @@ def _activation() -> Any:
         quant_min=LOW,
         quant_max=HIGH,
         qscheme=torch.per_tensor_affine,
-        observer_or_fake_quant_ctr=activation_range().with_args(),
+        observer_or_fake_quant_ctr=make_activation_range().with_args(),
     )
 
 
@@ -157,5 +157,5 @@ def _weight(model: GraphModule, call: Node, weight: Node) -> Any:
         quant_max=HIGH,
         qscheme=torch.per_channel_symmetric,
         ch_axis=axis,
-        observer_or_fake_quant_ctr=weight_range().with_args(channels=values.shape[axis]),
+        observer_or_fake_quant_ctr=make_weight_range().with_args(channels=values.shape[axis]),
     )

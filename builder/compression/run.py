@@ -15,12 +15,12 @@ from builder.compression.separable import require, separate
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
 from builder.quality.metrics import QualityMeter
-from builder.sources.own_code import own_callable
+from builder.sources.own_code import find_own_callable
 from builder.storage.cache import replace_text
 from builder.training.loop import Done, Lesson, train
 from builder.training.network import make_trainable, takes, without_checks
@@ -89,12 +89,12 @@ def _stage(
     task: Task, stage: StageName, program: ExportedProgram, before: Point | None, state: Path, deadline: float
 ) -> tuple[ExportedProgram, StageReport]:
     started = time.monotonic()
-    before = before or point_of(task, program)
+    before = before or measure_point(task, program)
     done, share, stayed = Done(steps=0, seconds=0.0, losses=()), None, dict[str, str]()
     cut: tuple[Cut, ...] = ()
     replaced = dict[str, float]()
     if stage == "separable":
-        made = separate(program, _batches_to_look_at(task, program), _fits(task) if task.section.limited else None)
+        made = separate(program, _list_batches(task, program), _fits(task) if task.section.limited else None)
         program, replaced, stayed = made.program, made.replaced, made.stayed
         if task.section.limited and "prune" not in task.section.stages:
             require(program, _fits(task))
@@ -106,7 +106,7 @@ def _stage(
         program, done = _distil(task, program, state, deadline)
     else:
         program, done = _train_rounded(task, program, state, deadline)
-    after = point_of(task, program)
+    after = measure_point(task, program)
     seconds = round(time.monotonic() - started, 1)
     report = StageReport(
         stage=stage, before=before, after=after, seconds=seconds, steps=done.steps, losses=done.losses, cut=cut, share=share, stayed=stayed,
@@ -122,7 +122,7 @@ def _fits(task: Task) -> Callable[[int, int], bool]:
     return lambda count, work: count <= most_parameters and work <= most_macs
 
 
-def _batches_to_look_at(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
+def _list_batches(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
     """Batches that the layers of a network are looked at with."""
     module: Any = program.module(check_guards=False)
     without_checks(module)
@@ -135,20 +135,20 @@ def _batches_to_look_at(task: Task, program: ExportedProgram) -> Iterator[torch.
 def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
     import torch
 
-    from builder.graph.equality import random_inputs
+    from builder.graph.equality import make_random_inputs
 
     module = make_trainable(program)
     student = _Student(module=module, groups=[([p for p in module.parameters() if p.requires_grad], 1.0)])
     done = _train(task, "distill", student, state, deadline)
     with torch.no_grad():
-        return torch.export.export(module, random_inputs(program)), done
+        return torch.export.export(module, make_random_inputs(program)), done
 
 
 def _train_rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
     from builder.compression.qat import Rounded
     from builder.precision.equalize import equalize
 
-    weights = [layer.weight for layer in layer_table(program).layers]
+    weights = [layer.weight for layer in list_layers(program).layers]
     rounded = Rounded(equalize(program), weights, between=True)
     batches, together = _batches(task, rounded.module)
 
@@ -200,7 +200,7 @@ def _train(task: Task, stage: str, student: _Student, state: Path, deadline: flo
 def _objective(task: Task) -> Objective | OwnLoss:
     loss = task.section.loss
     if isinstance(loss, str):
-        found = own_callable(task.folder, loss, what="the loss", key="loss")
+        found = find_own_callable(task.folder, loss, what="the loss", key="loss")
         return OwnLoss(found, loss, task.folder)
     return Objective(task.model.outputs, Weights(**loss.model_dump()))
 
@@ -237,7 +237,7 @@ def _require_trainable(model: Model) -> None:
         raise ConfigError("the network has no layers with weights, so there is nothing to compress.")
 
 
-def point_of(task: Task, program: ExportedProgram) -> Point:
+def measure_point(task: Task, program: ExportedProgram) -> Point:
     """Size and quality of a network, as torch computes it."""
     import torch
 
@@ -256,7 +256,7 @@ def point_of(task: Task, program: ExportedProgram) -> Point:
     floats = without_quantizers(program)
     return Point(
         parameters=count_parameters(floats),
-        macs=count_macs(layer_table(floats)),
+        macs=count_macs(list_layers(floats)),
         psnr_db=worst,
         psnr_db_mean=mean,
     )

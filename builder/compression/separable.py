@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.compression.prune import count_macs, count_parameters, export_again
 from builder.errors import ConversionError, VerificationError
-from builder.precision.layers import Layer, layer_table
+from builder.precision.layers import Layer, list_layers
 from builder.sources.quantized import drop_unused
 from builder.training.network import without_checks
 
@@ -102,9 +102,9 @@ def separate(program: ExportedProgram, batches: Iterable[Tensor], fits: Callable
     with torch.no_grad():
         _look(module, candidates, batches)
         pairs = {c.layer.name: _pair(module, c) for c in candidates}
-    order = sorted(candidates, key=lambda c: (pairs[c.layer.name].missed / _share_saved(c.layer), c.layer.name))
+    order = sorted(candidates, key=lambda c: (pairs[c.layer.name].missed / _measure_share_saved(c.layer), c.layer.name))
     replaced: dict[str, float] = {}
-    size, work = count_parameters(program), count_macs(layer_table(program))
+    size, work = count_parameters(program), count_macs(list_layers(program))
     for candidate in order:
         layer = candidate.layer
         if fits is not None and fits(size, work):
@@ -114,7 +114,7 @@ def separate(program: ExportedProgram, batches: Iterable[Tensor], fits: Callable
         before = layer.params
         _replace(module, candidate, pair)
         size += pair.depthwise.numel() + pair.pointwise.numel() + pair.bias.numel() - before
-        work -= round(layer.macs * _share_saved(layer))
+        work -= round(layer.macs * _measure_share_saved(layer))
         replaced[layer.name] = round(pair.missed, 5)
     if not replaced:
         raise ConversionError("the budget holds already; remove 'separable' from 'stages' in [compress].")
@@ -125,7 +125,7 @@ def separate(program: ExportedProgram, batches: Iterable[Tensor], fits: Callable
 
 def require(program: ExportedProgram, fits: Callable[[int, int], bool]) -> None:
     """Raises VerificationError where nothing that comes after makes the network fit."""
-    size, work = count_parameters(program), count_macs(layer_table(program))
+    size, work = count_parameters(program), count_macs(list_layers(program))
     if not fits(size, work):
         raise VerificationError(
             f"the budget cannot be met by 'separable' alone: the network has {size} parameters and {work} multiply-accumulates; add 'prune' to "
@@ -133,7 +133,7 @@ def require(program: ExportedProgram, fits: Callable[[int, int], bool]) -> None:
         )
 
 
-def _share_saved(layer: Layer) -> float:
+def _measure_share_saved(layer: Layer) -> float:
     """The share of its multiply-accumulates that the pair does not need."""
     out, _, *kernel = layer.weight_shape
     area = kernel[0] * kernel[1]
@@ -146,7 +146,7 @@ def _candidates(program: ExportedProgram, module: Any) -> tuple[list[_Candidate]
         if node.op == "call_function" and len(node.args) > 1 and getattr(node.args[1], "op", "") == "get_attr":
             nodes.setdefault(str(node.args[1].target), []).append(node)
     candidates, stayed = [], {}
-    for layer in layer_table(program).layers:
+    for layer in list_layers(program).layers:
         calls = nodes.get(layer.weight, [])
         if layer.op != "conv2d" or any(str(call.target) != CONV for call in calls):
             continue
@@ -158,7 +158,7 @@ def _candidates(program: ExportedProgram, module: Any) -> tuple[list[_Candidate]
             stayed[layer.name] = "its weights are used several times"
         elif groups != 1:
             stayed[layer.name] = "it has groups"
-        elif kernel[0] * kernel[1] == 1 or _share_saved(layer) <= 0:
+        elif kernel[0] * kernel[1] == 1 or _measure_share_saved(layer) <= 0:
             stayed[layer.name] = "a pair would have as many multiply-accumulates"
         else:
             candidates.append(_Candidate(layer=layer, node=calls[0]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from builder.errors import ConfigError, ConversionError, reason_of
+from builder.errors import ConfigError, ConversionError, find_reason
 from builder.exports.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
             _export(module, arguments, path, request, shapes)
     except Exception as error:  # the exporter raises what its many parts raise
         raise ConversionError(
-            f"torch.onnx cannot export the model: {reason_of(error)}; try without --dynamic."
+            f"torch.onnx cannot export the model: {find_reason(error)}; try without --dynamic."
         ) from error
     _strip(path)
     return _compare(request, module, path)
@@ -77,15 +77,15 @@ def _module(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
     """The exported program's module; for open sizes the eager network, as the program holds fixed ones."""
     import torch
 
-    from builder.project.source_kinds import source_kind
-    from builder.quality.parity import random_sample
+    from builder.project.source_kinds import find_source_kind
+    from builder.quality.parity import draw_sample
     from builder.sources import checkpoint
 
-    sample = random_sample(request.model.inputs, 0)
+    sample = draw_sample(request.model.inputs, 0)
     arguments = tuple(torch.from_numpy(sample[spec.name]) for spec in request.model.inputs)
     if not request.dynamic:
         return request.program.module(), arguments
-    if source_kind(request.config.model.source) != "factory":
+    if find_source_kind(request.config.model.source) != "factory":
         raise ConfigError(
             f"{request.config.model.source!r} holds fixed sizes once it is imported; export it without --dynamic, or bring the PyTorch "
             "network as 'module:callable' with a checkpoint."
@@ -122,17 +122,20 @@ def _strip(path: Path) -> None:
 
 
 def _compare(request: ExportRequest, module: Any, path: Path) -> SourceAgreement:
-    from builder.quality.parity import Original, gate, gate_samples, torch_run
-    from builder.sources.onnx.runtime import runtime_name
+    from builder.quality.parity import Original, gate, gate_samples, make_torch_run
+    from builder.sources.onnx.runtime import describe_runtime
 
     model = request.model
-    source = torch_run(module, model.inputs, model.outputs)
-    run = onnx_run(path, [spec.name for spec in model.outputs])
-    samples = [*gate_samples(request.evaluation, model.inputs), *(_other_sizes(request) if request.dynamic else ())]
-    return gate(Original(run=source, runtime=runtime_name()), run, samples, model.outputs, where=path.name)
+    source = make_torch_run(module, model.inputs, model.outputs)
+    run = make_onnx_run(path, [spec.name for spec in model.outputs])
+    samples = [
+        *gate_samples(request.evaluation, model.inputs),
+        *(_make_other_sizes(request) if request.dynamic else ()),
+    ]
+    return gate(Original(run=source, runtime=describe_runtime()), run, samples, model.outputs, where=path.name)
 
 
-def onnx_run(path: Path, outputs: list[str]) -> Run:
+def make_onnx_run(path: Path, outputs: list[str]) -> Run:
     """The file as its users run it: ONNX Runtime with its optimizations."""
     import onnxruntime
 
@@ -146,9 +149,9 @@ def onnx_run(path: Path, outputs: list[str]) -> Run:
     return run
 
 
-def _other_sizes(request: ExportRequest) -> Iterable[Tensors]:
+def _make_other_sizes(request: ExportRequest) -> Iterable[Tensors]:
     """Random samples at other sizes, all pictures alike."""
-    from builder.quality.parity import random_sample
+    from builder.quality.parity import draw_sample
 
     for seed, factors in enumerate(OTHER_SIZES):
         specs = []
@@ -158,4 +161,4 @@ def _other_sizes(request: ExportRequest) -> Iterable[Tensors]:
                 sizes = (max(int(n * f) // STEP, 1) * STEP for n, f in zip(shape[2:], factors, strict=True))
                 shape = (*shape[:2], *sizes)
             specs.append(spec.model_copy(update={"shape": shape}))
-        yield random_sample(specs, seed)
+        yield draw_sample(specs, seed)

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from builder.errors import ConversionError, reason_of
+from builder.errors import ConversionError, find_reason
 from builder.exports.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -17,20 +17,22 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
     """`NAME.ts` in `out`. Raises ConversionError."""
     import torch
 
-    from builder.quality.parity import Original, gate, gate_samples, random_sample, torch_run
+    from builder.quality.parity import Original, draw_sample, gate, gate_samples, make_torch_run
 
     model, path = request.model, out / f"{request.name}.ts"
-    sample = random_sample(model.inputs, 0)
+    sample = draw_sample(model.inputs, 0)
     module, jit = request.program.module(), cast(Any, torch.jit)
     try:
         traced = jit.trace(module, tuple(torch.from_numpy(sample[s.name]) for s in model.inputs), check_trace=False)
         jit.save(traced, path)
     except (RuntimeError, ValueError, TypeError) as error:
-        raise ConversionError(f"torch.jit cannot trace the model: {reason_of(error)}; export it as onnx.") from error
+        raise ConversionError(f"torch.jit cannot trace the model: {find_reason(error)}; export it as onnx.") from error
     strip_debug(path)
     script = jit.load(path, map_location="cpu")
-    original = Original(run=torch_run(module, model.inputs, model.outputs), runtime=f"TorchScript {torch.__version__}")
-    traced_run = torch_run(script, model.inputs, model.outputs)
+    original = Original(
+        run=make_torch_run(module, model.inputs, model.outputs), runtime=f"TorchScript {torch.__version__}"
+    )
+    traced_run = make_torch_run(script, model.inputs, model.outputs)
     return gate(original, traced_run, gate_samples(request.evaluation, model.inputs), model.outputs, where=path.name)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import ConversionError
 from builder.graph.model import Model
-from builder.graph.origins import bare_name, place
-from builder.graph.parts import cut_part, side_by_side
+from builder.graph.origins import name_operator, place
+from builder.graph.parts import cut_part, place_side_by_side
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def name_culprit(
             return "the network converts with all layers in fp32, so the scheme of a layer is to blame"
         for suspects in (_find_told(trials.calls, told), _kinds(trials.calls)):
             refused = _find_refused_alone(suspects, trials)
-            few = len({bare_name(node) for node in refused}) <= MOST
+            few = len({name_operator(node) for node in refused}) <= MOST
             if refused and few and trials.passes(refused):
                 return _name_operators(_drop_innocent(refused, trials))
         return _by_halves(trials)
@@ -53,8 +53,8 @@ def name_culprit(
 def _drop_innocent(refused: list[Node], trials: _Trials) -> list[Node]:
     """Without the operators that a converter takes in this network, though not by themselves; the last ones first: with a
     result given that only comes of a refused one, the network passes without that one too."""
-    for name in dict.fromkeys(bare_name(node) for node in reversed(refused)):
-        rest = [node for node in refused if bare_name(node) != name]
+    for name in dict.fromkeys(name_operator(node) for node in reversed(refused)):
+        rest = [node for node in refused if name_operator(node) != name]
         if rest and trials.passes(rest):
             refused = rest
     return refused
@@ -64,25 +64,25 @@ def _by_halves(trials: _Trials) -> str:
     """The first operator at which the network fails; where the rest fails too, the next beside it."""
     blamed: list[Node] = []
     while len(blamed) < MOST:
-        culprit = _first_failing(trials, blamed)
+        culprit = _find_first_failing(trials, blamed)
         if culprit is None:
             break
         blamed.append(culprit)
         if trials.passes(blamed):
             if len(blamed) == 1 and (first := _find_first_of_pair(trials, culprit)) is not None:
-                together = f"{bare_name(first)!r}{place(first)} and {bare_name(culprit)!r}{place(culprit)}"
+                together = f"{name_operator(first)!r}{place(first)} and {name_operator(culprit)!r}{place(culprit)}"
                 return f"the operators {together} are what it refuses together: without the latter the rest converts"
             return _name_operators(_drop_innocent(blamed, trials))
     if not blamed:
         return "each part of it converts by itself: no single operator is to blame"
-    names = ", ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
+    names = ", ".join(f"{name_operator(node)!r}{place(node)}" for node in blamed)
     return f"tried without {names}: the rest is refused as well, so none of them is named as the cause"
 
 
 def _find_first_of_pair(trials: _Trials, culprit: Node) -> Node | None:
     """The operator before which all results may be given and the culprit is refused still; None where it is refused by itself."""
     end = trials.calls.index(culprit) + 1
-    if not trials.alone_passes([culprit]):
+    if not trials.passes_alone([culprit]):
         return None
     low, high = 0, end - 1  # with `low` operators given it is refused, with `high` it passes
     while high - low > 1:
@@ -95,7 +95,7 @@ def _find_first_of_pair(trials: _Trials, culprit: Node) -> Node | None:
 
 
 def _name_operators(blamed: Sequence[Node]) -> str:
-    named = list(dict.fromkeys(f"{bare_name(node)!r}{place(node)}" for node in blamed))
+    named = list(dict.fromkeys(f"{name_operator(node)!r}{place(node)}" for node in blamed))
     names = " and ".join(named[:MOST]) + (f" and {len(named) - MOST} more" if named[MOST:] else "")
     if len(named) == 1:
         return f"the operator {names} is what it refuses: without it the rest converts"
@@ -107,7 +107,7 @@ def _find_told(calls: Sequence[Node], told: str) -> list[list[Node]]:
     words = re.findall(r"\w+", told)
     by_name: dict[str, list[Node]] = {}
     for node in calls:
-        by_name.setdefault(bare_name(node), []).append(node)
+        by_name.setdefault(name_operator(node), []).append(node)
     names = [word for word in dict.fromkeys(words) if word in by_name]
     return [_alike(by_name[name]) for name in names[:HINTS]]
 
@@ -144,17 +144,17 @@ def _find_refused_alone(suspects: Sequence[Sequence[Node]], trials: _Trials) -> 
 def _failing_among(nodes: list[Node], trials: _Trials) -> list[Node]:
     """One after the other, each found by halves, until the rest converts; one too many where there are more than may be named."""
     failing: list[Node] = []
-    while nodes and len(failing) <= MOST and not trials.alone_passes(nodes):
+    while nodes and len(failing) <= MOST and not trials.passes_alone(nodes):
         part = nodes
         while len(part) > 1:
             half = part[: len(part) // 2]
-            part = part[len(half) :] if trials.alone_passes(half) else half
+            part = part[len(half) :] if trials.passes_alone(half) else half
         failing += part
         nodes = [node for node in nodes if node is not part[0]]
     return failing
 
 
-def _first_failing(trials: _Trials, blamed: Sequence[Node]) -> Node | None:
+def _find_first_failing(trials: _Trials, blamed: Sequence[Node]) -> Node | None:
     """The last operator of the shortest beginning of the network that fails; None where the parts all pass."""
     low, high = 0, len(trials.calls)  # a beginning of `low` operators passes, one of `high` fails
     while high - low > 1:
@@ -185,9 +185,9 @@ class _Trials:
         size = len(self.calls) if count is None else count
         return self._is_taken(lambda: cut_part(self._program, size, [node.name for node in blamed]))
 
-    def alone_passes(self, nodes: Sequence[Node]) -> bool:
+    def passes_alone(self, nodes: Sequence[Node]) -> bool:
         """Operators side by side, each on inputs of its own."""
-        return self._is_taken(lambda: side_by_side(self._program, [node.name for node in nodes]))
+        return self._is_taken(lambda: place_side_by_side(self._program, [node.name for node in nodes]))
 
     def _is_taken(self, make: Callable[[], Model | None]) -> bool:
         if time.monotonic() > self._end:
@@ -224,4 +224,4 @@ def name_overflow(program: ExportedProgram, sample: Sequence[NDArray[np.generic]
         watching.run(*(torch.from_numpy(value) for value in sample))
     if watching.culprit is None:
         return None
-    return f"the operator {bare_name(watching.culprit)!r}{place(watching.culprit)}"
+    return f"the operator {name_operator(watching.culprit)!r}{place(watching.culprit)}"

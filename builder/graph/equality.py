@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Inputs = tuple[Tensor, ...]
 
 
-def random_inputs(program: ExportedProgram, like: Sequence[Inputs] = ()) -> Inputs:
+def make_random_inputs(program: ExportedProgram, like: Sequence[Inputs] = ()) -> Inputs:
     """Uniform noise in the range of the first of `like`, or in 0..1; integers are zero, or those of `like`."""
     import torch
 
@@ -33,7 +33,7 @@ def random_inputs(program: ExportedProgram, like: Sequence[Inputs] = ()) -> Inpu
     return tuple(made)
 
 
-def outputs_of(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
+def compute_outputs(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
     """The inputs stay as they are, whatever the program writes into its own."""
     import torch
 
@@ -42,7 +42,7 @@ def outputs_of(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
     return in_list(result)
 
 
-def outputs_in_double(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
+def compute_outputs_in_double(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
     """The same with every float of it a float64: what differs there beyond 1e-10 is another function, not rounding."""
     import torch
 
@@ -89,7 +89,7 @@ def _gives_floats(node: Any) -> bool:
     return bool(value is not None and value.is_floating_point())
 
 
-def largest_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
+def measure_largest_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     """Largest difference of two results, each output relative to its own range; infinite for another shape or NaN."""
     import torch
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
-def integer_module(model: Model) -> Any:
+def make_integer_module(model: Model) -> Any:
     """The program's module; what a dequantizer of a weight reads is a stored tensor of 8-bit integers."""
     module: Any = model.program.module(check_guards=False)
     number = 0
@@ -35,7 +35,7 @@ def with_integer_weights(model: Model) -> ExportedProgram:
 
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     with torch.no_grad():
-        return torch.export.export(integer_module(model), samples)
+        return torch.export.export(make_integer_module(model), samples)
 
 
 def _value(module: Any, argument: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from builder.bundle import TensorSpec
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.program import keys_of_stored
+from builder.precision.program import find_keys_of_stored
 from builder.precision.quantizers import Integers, before_quantizers, read_trained_integers
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Model:
 
     def calls(self) -> list[Layer]:
         """The layer of every call in order of execution: tied weights appear once a call."""
-        keys = keys_of_stored(self.program)
+        keys = find_keys_of_stored(self.program)
         by_weight = {layer.weight: layer for layer in self.layers.layers}
         calls = []
         for node in self.program.graph.nodes:

@@ -28,10 +28,10 @@ def list_origins(graph: Graph) -> Iterator[Origin]:
     """Of every operator of a graph in order of execution; calls of delegates are no operators."""
     for node in graph.nodes:
         if node.op == "call_function" and "delegate" not in str(node.target) and "getitem" not in str(node.target):
-            yield Origin(op=bare_name(node), layer=find_owner(node), line=user_line(node))
+            yield Origin(op=name_operator(node), layer=find_owner(node), line=find_user_line(node))
 
 
-def bare_name(node: Node) -> str:
+def name_operator(node: Node) -> str:
     """`upsample_nearest2d` of `aten.upsample_nearest2d.vec`."""
     name = str(getattr(node.target, "_name", "") or getattr(node.target, "__name__", "") or node.target)
     return name.split("::")[-1].split(".")[0] if "::" in name else name.removeprefix("aten.").split(".")[0]
@@ -44,7 +44,7 @@ def find_owner(node: Node) -> str | None:
     return names[-1] if names else None
 
 
-def user_line(node: Node) -> str | None:
+def find_user_line(node: Node) -> str | None:
     """The innermost frame outside torch and its packages: file name and line, no folder."""
     frames = _FRAME.findall(str(node.meta.get("stack_trace") or ""))
     own = [(path, line) for path, line in frames if not any(part in path for part in _OTHERS)]
@@ -53,5 +53,5 @@ def user_line(node: Node) -> str | None:
 
 def place(node: Node) -> str:
     """` in layer 'x' (model.py line 3)`, as far as it is known."""
-    layer, line = find_owner(node), user_line(node)
+    layer, line = find_owner(node), find_user_line(node)
     return (f" in {layer!r}" if layer else "") + (f" ({line})" if line else "")

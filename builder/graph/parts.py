@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.bundle import TensorSpec
 from builder.graph.model import Model
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -53,7 +53,7 @@ def cut_part(program: ExportedProgram, count: int, given: Collection[str] = ()) 
     return _export(module, ends, values)
 
 
-def side_by_side(program: ExportedProgram, names: Collection[str]) -> Model | None:
+def place_side_by_side(program: ExportedProgram, names: Collection[str]) -> Model | None:
     """The operators of these names, each on inputs of its own; weights stay weights. None where one has an input of a rare type."""
     module: Any = program.module(check_guards=False)
     graph = module.graph
@@ -104,7 +104,7 @@ def _export(module: Any, ends: list[Node], values: dict[str, Any]) -> Model:
         program=made,
         inputs=tuple(_spec(f"input_{number}", sample) for number, sample in enumerate(samples)),
         outputs=tuple(_spec(f"output_{number}", values[node.name]) for number, node in enumerate(ends)),
-        layers=layer_table(made),
+        layers=list_layers(made),
     )
 
 

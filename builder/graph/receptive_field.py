@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
-from builder.graph.origins import bare_name, place
+from builder.graph.origins import name_operator, place
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -84,7 +84,7 @@ def reach_of(program: ExportedProgram, pictures: Sequence[str]) -> Reach | str:
 
 def _through(node: Node, before: _Seen) -> _Seen | str:
     """What one operator makes of it. Windows are taken as centred; what that overlooks the trial on a picture finds."""
-    name = bare_name(node)
+    name = name_operator(node)
     arguments: list[Any] = list(node.args)
     if name in _BY_VALUE or name == "pad":
         return before
@@ -124,13 +124,13 @@ def _pool(node: Node, before: _Seen) -> _Seen:
 
 
 def _resample(node: Node, before: _Seen) -> _Seen:
-    taps = 2 if "bicubic" in bare_name(node) else 1
+    taps = 2 if "bicubic" in name_operator(node) else 1
     return replace(before, scale=before.scale * _factor(node), reach=before.reach + taps / before.scale)
 
 
 def _shuffle(node: Node, before: _Seen) -> _Seen:
     factor = Fraction(int(cast(int, node.args[1])))
-    scale = before.scale * factor if bare_name(node) == "pixel_shuffle" else before.scale / factor
+    scale = before.scale * factor if name_operator(node) == "pixel_shuffle" else before.scale / factor
     return replace(before, scale=scale, reach=before.reach + 1 / min(scale, before.scale))
 
 

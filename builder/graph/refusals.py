@@ -52,7 +52,7 @@ def _reason(node: Node) -> str | None:
             f"the custom operator '{space}::{name}'{where}, which no backend has; write it with torch's own operators"
         )
     if name in _MODES:
-        return _mode_reason(name, node)
+        return _explain_mode(name, node)
     if name in _RANDOM:
         return f"random numbers ({name}){where}, which no file repeats; take them as an input"
     if name in _DATA_SIZED:
@@ -71,7 +71,7 @@ def _reason(node: Node) -> str | None:
     return None
 
 
-def _mode_reason(name: str, node: Node) -> str | None:
+def _explain_mode(name: str, node: Node) -> str | None:
     """Of an operator that does something else in training; an instance norm, with or without running statistics, is no such."""
     place_of_mode = _MODES[name]
     if len(node.args) <= place_of_mode or not node.args[place_of_mode]:

@@ -24,7 +24,7 @@ ONE_LEVEL = 1 / 255
 
 def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
     """One sample as logical tensors by input name: a picture for a single image input, or an .npz. Raises DataError."""
-    from builder.bundle.tensors import pixels_to_tensor, read_picture
+    from builder.bundle.tensors import make_tensor, read_picture
 
     if path.suffix == ".npz":
         return _read_npz(path, inputs)
@@ -36,7 +36,7 @@ def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
             f"{path} is not an .npz file, which a model with inputs {names} needs; save one array per input name."
         )
     try:
-        return {inputs[0].name: pixels_to_tensor(read_picture(path, inputs[0]), inputs[0])}
+        return {inputs[0].name: make_tensor(read_picture(path, inputs[0]), inputs[0])}
     except BundleError as error:
         raise DataError(str(error)) from error
 
@@ -94,11 +94,11 @@ def _refuse_other_units(values: NDArray[np.generic], spec: TensorSpec, path: Pat
     """Raises DataError for values outside of the declared range by more than one level of 255, or that use one level of it only."""
     import numpy as np
 
-    from builder.bundle.tensors import unit_values
+    from builder.bundle.tensors import scale_to_unit
 
     unit: NDArray[np.floating[Any]]
     if spec.kind == "image":
-        unit = unit_values(values, spec)
+        unit = scale_to_unit(values, spec)
     elif spec.range is not None:
         unit = (values.astype(np.float64) - spec.range[0]) / (spec.range[1] - spec.range[0])
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from builder.bundle import TensorSpec, Tiling
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.bundle.tensors import make_pixels, make_tensor
 from builder.errors import InputError
 from builder.graph.receptive_field import Reach, reach_of
 from builder.precision.program import in_list
@@ -121,7 +121,7 @@ class Tiler:
         return np.where(into < 0, 0, np.where(into >= band, _ONE, rising)).astype(np.int32)
 
 
-def tiling_facts(
+def find_tiling(
     program: ExportedProgram, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], picture: Array | None
 ) -> Tiling:
     """Whether tiles are allowed, by the graph and by a trial against the untiled network on a larger picture.
@@ -141,7 +141,7 @@ def tiling_facts(
         Tiler.of(side, side, int(reach.scale), facts)
     except InputError:
         return _not(f"an output pixel looks {reach.overlap} pixels to each side, too far for tiles of {side}")
-    seen = _trial(program, tensor_to_pixels(picture, inputs[0]), reach, facts, (inputs[0], outputs[0]))
+    seen = _trial(program, make_pixels(picture, inputs[0]), reach, facts, (inputs[0], outputs[0]))
     if seen is None:
         return _not("sizes are fixed in its graph, so that tiles cannot be compared with the whole")
     if seen > 1:
@@ -172,9 +172,9 @@ def _trial(
     def render(part: Pixels) -> Pixels:
         spec = specs[0].model_copy(update={"shape": (1, 3, *part.shape[:2])})
         with torch.no_grad():
-            result = module(torch.from_numpy(pixels_to_tensor(part, spec)))
+            result = module(torch.from_numpy(make_tensor(part, spec)))
         values: Array = in_list(result)[0].numpy()
-        return tensor_to_pixels(values, specs[1])
+        return make_pixels(values, specs[1])
 
     try:
         whole = render(large)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.fourier import cosines_and_sines, count_mirrors
+from builder.legalize.fourier import count_mirrors, make_cosines_and_sines
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -146,12 +146,12 @@ class Writer:
         """The discrete Fourier transform along an axis, its first `rows` values or all."""
         size = _size(value, axis)
         rows = size if rows is None else rows
-        cosine, sine = cosines_and_sines(rows, size, size, mode)
+        cosine, sine = make_cosines_and_sines(rows, size, size, mode)
         key = (rows, size, mode)
-        with_cosine = self.each(value, lambda part: self.times_matrix(part, axis, ("cos", *key), cosine))
+        with_cosine = self.each(value, lambda part: self.multiply_by_matrix(part, axis, ("cos", *key), cosine))
         # Inside the sine of the other direction has the other sign; zeros keep theirs.
         turned = (-sine if forward else sine) + 0.0
-        with_sine = self.each(value, lambda part: self.times_matrix(part, axis, ("sin", forward, *key), turned))
+        with_sine = self.each(value, lambda part: self.multiply_by_matrix(part, axis, ("sin", forward, *key), turned))
         return Pair(
             real=self.subtract(with_cosine.real, with_sine.imaginary),
             imaginary=self.add(with_cosine.imaginary, with_sine.real),
@@ -162,13 +162,13 @@ class Writer:
         half = size // 2 + 1
         if _size(value, axis) != half:
             raise NoRule
-        cosine, sine = (matrix * count_mirrors(half, size) for matrix in cosines_and_sines(size, half, size, mode))
+        cosine, sine = (matrix * count_mirrors(half, size) for matrix in make_cosines_and_sines(size, half, size, mode))
         key = ("back", size, mode)
-        first = _unless_zero(value.real, lambda part: self.times_matrix(part, axis, ("cos", *key), cosine))
-        second = _unless_zero(value.imaginary, lambda part: self.times_matrix(part, axis, ("sin", *key), sine))
+        first = _unless_zero(value.real, lambda part: self.multiply_by_matrix(part, axis, ("cos", *key), cosine))
+        second = _unless_zero(value.imaginary, lambda part: self.multiply_by_matrix(part, axis, ("sin", *key), sine))
         return self.subtract(first, second)
 
-    def times_matrix(self, part: Node, axis: int, key: tuple[Any, ...], matrix: Tensor) -> Node:
+    def multiply_by_matrix(self, part: Node, axis: int, key: tuple[Any, ...], matrix: Tensor) -> Node:
         import torch
 
         aten = torch.ops.aten

@@ -19,7 +19,7 @@ _SAME_FOR_BOTH = (
 )  # fmt: skip
 
 
-def rule_of(node: Node) -> Callable[..., Any]:
+def find_rule(node: Node) -> Callable[..., Any]:
     """The function that writes a node's real form: of the writer and the node's own arguments. Raises NoRule."""
     if node.op == "get_attr":
         return _constant
@@ -156,7 +156,7 @@ def _conjugate(writer: Writer, x: Any) -> Pair:
     return Pair(real=pair.real, imaginary=writer.negate(pair.imaginary))
 
 
-def _matrix_product(writer: Writer, x: Any, y: Any) -> Pair:
+def _multiply_matrices(writer: Writer, x: Any, y: Any) -> Pair:
     target: Any = writer.node.target
     return writer.product(writer.pair(x), writer.pair(y), lambda a, b: writer.call(target, a, b))
 
@@ -225,7 +225,7 @@ _RULES: dict[str, Callable[..., Any]] = {
     "mul": _multiply, "div": _divide, "square": lambda writer, x: _multiply(writer, x, x), "exp": _exp,
     "neg": lambda writer, x: writer.each(writer.pair(x), writer.negate),
     "_conj": _conjugate, "conj": _conjugate, "conj_physical": _conjugate, "_conj_physical": _conjugate,
-    "matmul": _matrix_product, "bmm": _matrix_product, "mm": _matrix_product, "einsum": _einsum, "where": _choose,
+    "matmul": _multiply_matrices, "bmm": _multiply_matrices, "mm": _multiply_matrices, "einsum": _einsum, "where": _choose,
     "cat": _join, "stack": _join, "constant_pad_nd": _pad, "pad": _pad, "_to_copy": _to, "to": _to,
     "zeros": lambda writer, *_, **__: Pair(real=None, imaginary=None),
     "zeros_like": lambda writer, *_, **__: Pair(real=None, imaginary=None),

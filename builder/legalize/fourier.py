@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _POWERS = {0: 0.0, 1: -0.5, 2: -1.0}
 
 
-def cosines_and_sines(rows: int, columns: int, length: int, mode: int) -> tuple[Tensor, Tensor]:
+def make_cosines_and_sines(rows: int, columns: int, length: int, mode: int) -> tuple[Tensor, Tensor]:
     """cos and sin of 2 pi r c / length, (rows, columns), scaled by the mode of one axis.
 
     Angles are reduced as whole numbers, so that quarter turns are exactly 0 and 1: what has no imaginary part gets none.

@@ -11,8 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.errors import ConversionError, VerificationError, reason_of
-from builder.graph.equality import largest_change, outputs_in_double, outputs_of, random_inputs
+from builder.errors import ConversionError, VerificationError, find_reason
+from builder.graph.equality import (
+    compute_outputs,
+    compute_outputs_in_double,
+    make_random_inputs,
+    measure_largest_change,
+)
 from builder.legalize.rewriting import Rewrite
 from builder.precision.quantizers import without_quantizers
 
@@ -54,7 +59,7 @@ def legalize(
     After each one all outputs on a random input and on `samples` are compared with those before it; one that is not equal is
     left out. Raises VerificationError for such a one among `required`, ConversionError for one that fails.
     """
-    samples = [random_inputs(program, samples), *samples]
+    samples = [make_random_inputs(program, samples), *samples]
     before: list[list[Tensor]] = []
     applied = []
     for name in names:
@@ -63,15 +68,15 @@ def legalize(
             rewritten, places = rewrite.apply(program, samples)
         except Exception as raised:  # torch raises what its tracing meets
             raise ConversionError(
-                f"the rewrite {name!r} fails on this network ({reason_of(raised)}); please report the model."
+                f"the rewrite {name!r} fails on this network ({find_reason(raised)}); please report the model."
             ) from raised
         if not places:
             continue
         # A rewrite is of floats. A quantizer would make a whole step of the last bit that another order of a sum changes.
         old_floats, floats = without_quantizers(program), without_quantizers(rewritten)
-        before = before or [outputs_of(old_floats, inputs) for inputs in samples]
-        after = [outputs_of(floats, inputs) for inputs in samples]
-        moved = max(largest_change(old, new) for old, new in zip(before, after, strict=True))
+        before = before or [compute_outputs(old_floats, inputs) for inputs in samples]
+        after = [compute_outputs(floats, inputs) for inputs in samples]
+        moved = max(measure_largest_change(old, new) for old, new in zip(before, after, strict=True))
         bound = rewrite.BOUND
         if not moved <= bound:
             bound = measure_allowed_change(old_floats, floats, rewrite, samples, before)
@@ -96,10 +101,11 @@ def measure_allowed_change(
     before: Sequence[Sequence[Tensor]],
 ) -> float:
     """How far this rewrite may move an output in float32: as far as float32 does where float64 shows it equal, else its bound."""
-    exact = [outputs_in_double(program, inputs) for inputs in samples]
-    noise = max(largest_change(old, now) for old, now in zip(exact, before, strict=True))
+    exact = [compute_outputs_in_double(program, inputs) for inputs in samples]
+    noise = max(measure_largest_change(old, now) for old, now in zip(exact, before, strict=True))
     moved = max(
-        largest_change(old, outputs_in_double(rewritten, inputs)) for old, inputs in zip(exact, samples, strict=True)
+        measure_largest_change(old, compute_outputs_in_double(rewritten, inputs))
+        for old, inputs in zip(exact, samples, strict=True)
     )
     # What is computed once, in float32, is computed in float32 by the network as well.
     equal = SLACK * noise if getattr(rewrite, "ROUNDS", False) else EQUAL

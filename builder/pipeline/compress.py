@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from builder.backends import BACKENDS
-from builder.bundle import tree_bytes
+from builder.bundle import count_tree_bytes
 from builder.compression.project import write_project
 from builder.compression.result import CompressReport, FilePoint, Point
 from builder.errors import ConfigError, OutputError
@@ -94,7 +94,7 @@ def _judge(
             stage="last",
             backend=section.backend,
             scheme=section.scheme or "as_trained",
-            bytes=tree_bytes(artifact),
+            bytes=count_tree_bytes(artifact),
             quality=judgement.quality,
         ), folder
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from builder.bundle.page import make_document
-from builder.bundle.tensors import tensor_to_pixels
+from builder.bundle.tensors import make_pixels
 from builder.compression.result import CompressReport, Point, StageReport
-from builder.pipeline.curves import HEIGHT, MARGIN, STYLE, WIDTH, draw_figure, draw_plot, loss_plot
+from builder.pipeline.curves import HEIGHT, MARGIN, STYLE, WIDTH, draw_figure, draw_plot, plot_losses
 from builder.quality.difference import compute_differences, encode_png
 from builder.steps.source import SourceStep
 
@@ -23,7 +23,7 @@ def render_page(report: CompressReport, teacher: SourceStep, judged: Path) -> st
         f"<h1>{escape(report.name)}, compressed</h1><p>{escape(verdict)}</p>",
         _table(report),
         _curve(report),
-        *(loss_plot(f"Loss of {stage.stage}", stage.losses, stage.steps) for stage in report.stages if stage.losses),
+        *(plot_losses(f"Loss of {stage.stage}", stage.losses, stage.steps) for stage in report.stages if stage.losses),
         *(_pairs(stage) for stage in report.stages if stage.replaced),
         _cuts(report.stages),
         _pictures(teacher, judged),
@@ -102,7 +102,7 @@ def _pictures(teacher: SourceStep, judged: Path) -> str:
             np.load(file, allow_pickle=False) as got,
             np.load(teacher.folder / "reference" / file.name, allow_pickle=False) as want,
         ):
-            small, whole = (tensor_to_pixels(values[specs[0].name], specs[0]) for values in (got, want))
+            small, whole = (make_pixels(values[specs[0].name], specs[0]) for values in (got, want))
         (difference,), times = (
             compute_differences({"small": small}, whole)[0].values(),
             compute_differences({"small": small}, whole)[1],

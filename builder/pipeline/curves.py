@@ -13,7 +13,7 @@ body{max-width:1000px}svg{max-width:100%;height:auto}figure{display:inline-block
 """
 
 
-def loss_plot(title: str, losses: Sequence[float], steps: int) -> str:
+def plot_losses(title: str, losses: Sequence[float], steps: int) -> str:
     """Losses over the steps of a training."""
     top = max(losses) or 1.0
     step = (WIDTH - 2 * MARGIN) / max(len(losses) - 1, 1)

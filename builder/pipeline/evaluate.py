@@ -229,7 +229,9 @@ class _Tools:
         from builder.quality.features import Features
 
         self.features = Features()
-        self.style = None if against.style is None else style.feature_maps(self.features, read_picture(against.style))
+        self.style = (
+            None if against.style is None else style.compute_feature_maps(self.features, read_picture(against.style))
+        )
 
     def unlike(self, one: Picture, other: Picture) -> float:
         """LPIPS where its weights were given, else 1 - the perceptual similarity."""
@@ -263,14 +265,16 @@ def _of_picture(name: str, file: Path, sets: Sets, tools: _Tools) -> dict[str, f
     values["perceptual"] = tools.perceptual(_tensor(got), _tensor(want), _spec(got))
     if tools.lpips is not None:
         values["lpips"] = tools.unlike(got, want)
-    maps = style.feature_maps(tools.features, got)
+    maps = style.compute_feature_maps(tools.features, got)
     if tools.style is not None:
-        values["style_gram"] = style.gram_distance(maps, tools.style)
+        values["style_gram"] = style.measure_gram_distance(maps, tools.style)
         values["style_wasserstein"] = style.wasserstein(maps, tools.style)
     if sets.content is not None:
         content = read_picture(sets.content[name], (got.shape[0], got.shape[1]))
-        values["content_distance"] = style.content_distance(maps, style.feature_maps(tools.features, content))
-        values["edges_kept"] = style.edges_kept(got, content)
+        values["content_distance"] = style.measure_content_distance(
+            maps, style.compute_feature_maps(tools.features, content)
+        )
+        values["edges_kept"] = style.measure_edges_kept(got, content)
     return values
 
 
@@ -293,8 +297,8 @@ def _of_video(
     frames = [read_picture(files[name]) for name in order]
     clip_files = sets.content or sets.wanted
     clip = [read_picture(clip_files[name], (frames[0].shape[0], frames[0].shape[1])) for name in order]
-    motion = video.motion_of(clip, lambda done: listener.stage(maker, f"motion {done}/{len(order) - 1}"))
-    error, own = video.warping_error(frames, motion), video.warping_error(clip, motion)
+    motion = video.estimate_motion(clip, lambda done: listener.stage(maker, f"motion {done}/{len(order) - 1}"))
+    error, own = video.measure_warping_error(frames, motion), video.measure_warping_error(clip, motion)
     values = {"warping_error": error, "tof": video.tof(frames, motion), "tlp": video.tlp(frames, clip, tools.unlike)}
     if own > 0:
         values["warping_ratio"] = error / own

@@ -59,13 +59,13 @@ def render_pages(
     found: Evaluation, wanted: Mapping[str, Path], made: Mapping[str, Mapping[str, Path]]
 ) -> dict[str, str]:
     """HTML by file name; no vote where one maker stands alone."""
-    written = {PAGE: _side_by_side(found, wanted, made)}
+    written = {PAGE: _place_side_by_side(found, wanted, made)}
     if len(made) > 1:
         written[VOTE] = _vote(found, made)
     return written
 
 
-def _side_by_side(found: Evaluation, wanted: Mapping[str, Path], made: Mapping[str, Mapping[str, Path]]) -> str:
+def _place_side_by_side(found: Evaluation, wanted: Mapping[str, Path], made: Mapping[str, Mapping[str, Path]]) -> str:
     parts = [f"<h1>Pictures against {escape(found.reference)}</h1>", _table(found)]
     for measure, why in found.left_out.items():
         parts.append(f"<p>{escape(measure)} is left out: {escape(why)}.</p>")

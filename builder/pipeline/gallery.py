@@ -15,7 +15,7 @@ import numpy as np
 
 from builder.bundle import TensorSpec
 from builder.bundle.page import make_document
-from builder.bundle.tensors import EQUAL_DB, peak_of, psnr_db, tensor_to_pixels
+from builder.bundle.tensors import EQUAL_DB, find_peak, make_pixels, measure_psnr_db
 from builder.quality.difference import compute_differences, encode_png
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def make_cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
     """All pictures of one sample, the reference first; every difference of an output is enlarged by the same power of two."""
     entries = []
     for spec in (spec for spec in outputs if spec.kind == "image"):
-        wanted = tensor_to_pixels(sample.reference.outputs[spec.name], spec)
-        shown = {made.name: tensor_to_pixels(made.outputs[spec.name], spec) for made in sample.made}
+        wanted = make_pixels(sample.reference.outputs[spec.name], spec)
+        shown = {made.name: make_pixels(made.outputs[spec.name], spec) for made in sample.made}
         apart, times = compute_differences(shown, wanted)
         entries.append(_cell(sample, sample.reference, spec, wanted, None, 1))
         for made in sample.made:
@@ -84,7 +84,7 @@ def make_cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
 
 def _cell(sample: Sample, made: Made, spec: TensorSpec, pixels: Pixels, difference: Pixels | None, times: int) -> Cell:
     want = sample.reference.outputs[spec.name]
-    psnr = None if made is sample.reference else psnr_db(made.outputs[spec.name], want, peak_of(spec, want))
+    psnr = None if made is sample.reference else measure_psnr_db(made.outputs[spec.name], want, find_peak(spec, want))
     return Cell(
         sample=sample.name, name=made.name, output=spec.name, about=made.about, psnr_db=psnr, pixels=pixels,
         difference=difference, times=times,
@@ -98,13 +98,13 @@ def render_page(title: str, about: str, samples: Sequence[Sample], outputs: Sequ
         figures = (
             [_figure("the photograph", "", [_image(sample.picture, sample.name)])] if sample.picture is not None else []
         )
-        figures += [_cell_figure(cell) for cell in make_cells(sample, outputs)]
+        figures += [_render_cell(cell) for cell in make_cells(sample, outputs)]
         figures += [f for made in (sample.reference, *sample.made) for f in _numbers(made, sample, outputs)]
         parts.append(f"<section><h2>{escape(sample.name)}</h2><div class='row'>{''.join(figures)}</div></section>")
     return make_document(f"{MARK.removeprefix('<title>')}{title}", "".join(parts), style=STYLE, zoom=True)
 
 
-def _cell_figure(cell: Cell) -> str:
+def _render_cell(cell: Cell) -> str:
     label = cell.name if cell.psnr_db is None else f"{cell.name}, {cell.output}"
     images = [_image(cell.pixels, label)]
     said = cell.about

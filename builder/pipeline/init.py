@@ -15,10 +15,10 @@ from pathlib import Path
 from builder.backends import BACKENDS
 from builder.errors import ConfigError, EdgebundleError, InputError, OutputError, SourceError
 from builder.pipeline.init_data import Data, find_data, find_labels
-from builder.pipeline.init_inputs import SIDES, SMALLER, describe_picture, inputs_of, inputs_said_by
-from builder.pipeline.init_text import Found, text_of
+from builder.pipeline.init_inputs import SIDES, SMALLER, describe_picture, read_inputs, read_inputs_said_by
+from builder.pipeline.init_text import Found, write_text
 from builder.project.config import Config, InputSection, load_config
-from builder.project.source_kinds import CARRY_INTEGERS, CHECKPOINTS, OWN_WEIGHTS, WHOLE_MODELS, source_kind
+from builder.project.source_kinds import CARRY_INTEGERS, CHECKPOINTS, OWN_WEIGHTS, WHOLE_MODELS, find_source_kind
 from builder.sources.own_code import find_installed
 from builder.steps.listener import Listener
 from builder.storage.cache import replace_text
@@ -66,7 +66,7 @@ def init(model: str, *, out: Path | None, listener: Listener) -> Initialised:
             calibration=data.calibration, evaluation=data.evaluation, sized=source.inputs is not None,
             labels=tuple(find_labels(folder, output.shape[-1]) for output in probed.outputs),
         )  # fmt: skip
-        text, questions = text_of(facts)
+        text, questions = write_text(facts)
         _require_readable(text, config)
         replace_text(config, text)
         config.chmod(0o644)
@@ -116,7 +116,7 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
         sources = [Source(source=path.resolve().name)]
         folder = path.resolve().parent
     if suffix in WHOLE_MODELS:
-        sources.append(Source(source=path.name, inputs=inputs_of(path)))
+        sources.append(Source(source=path.name, inputs=read_inputs(path)))
     if suffix == ".py":
         sources = [
             Source(source=factory, checkpoint=weight)
@@ -193,7 +193,7 @@ class Trials:
                 probed = self._probe(source, inputs)
             except EdgebundleError as error:
                 self.failures.append(f"{source.source}: {error}")
-                said = inputs_said_by(str(error))
+                said = read_inputs_said_by(str(error))
                 if said is not None and not asked:
                     todo, asked = [said], True
                 continue
@@ -222,7 +222,7 @@ def _trial(source: str, checkpoint: str | None, inputs: tuple[InputSection, ...]
                 {
                     "backend": usual.name,
                     "delegate": usual.delegates[0].name,
-                    "scheme": None if source_kind(source) in CARRY_INTEGERS else "fp32",
+                    "scheme": None if find_source_kind(source) in CARRY_INTEGERS else "fp32",
                 }
             ],
         }

@@ -34,7 +34,7 @@ def find_data(folder: Path) -> Data:
 
     One with a directory for each class is one set.
     """
-    homes = _pictures_by_directory(folder)
+    homes = _group_pictures(folder)
     sets = {home: pictures for home, pictures in _sets(homes, folder).items() if len(pictures) >= LEAST}
     calibration = _find_named(sets, CALIBRATION)
     evaluation = _find_named(sets, EVALUATION)
@@ -62,7 +62,7 @@ def _count_lines(path: Path) -> int:
         return 0
 
 
-def _pictures_by_directory(folder: Path) -> dict[Path, list[Path]]:
+def _group_pictures(folder: Path) -> dict[Path, list[Path]]:
     homes: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts

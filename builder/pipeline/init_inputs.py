@@ -22,27 +22,27 @@ def describe_picture(name: str, height: int, width: int) -> InputSection:
     return InputSection(name=name, kind="image", shape=(1, 3, height, width), range=(0.0, 1.0))
 
 
-def inputs_of(path: Path) -> tuple[InputSection, ...] | None:
+def read_inputs(path: Path) -> tuple[InputSection, ...] | None:
     """Inputs of a whole model, as its file has them; None where it does not say."""
     if path.suffix == ".onnx":
-        return _onnx_inputs(path)
+        return _read_onnx_inputs(path)
     if path.suffix == ".keras":
-        return _keras_inputs(path)
+        return _read_keras_inputs(path)
     return None
 
 
-def inputs_said_by(message: str) -> tuple[InputSection, ...] | None:
+def read_inputs_said_by(message: str) -> tuple[InputSection, ...] | None:
     """The input that a network asks for when it is tried with another one; None where the message does not say it."""
     if asked := re.search(r"takes \[([\d?, ]+)\]( \(channels last\))? for input '(\w+)'", message):
         sizes = [0 if size.strip() == "?" else int(size) for size in asked[1].split(",")]
-        return (section_of(asked[3], sizes, "float32"),)
+        return (make_section(asked[3], sizes, "float32"),)
     channels = re.search(r"expected input\[1, 3, (\d+), (\d+)\] to have (\d+) channels", message)
     if channels is not None and channels[3] != "3":
-        return (section_of("image", [1, int(channels[3]), int(channels[1]), int(channels[2])], "float32"),)
+        return (make_section("image", [1, int(channels[3]), int(channels[1]), int(channels[2])], "float32"),)
     return None
 
 
-def _onnx_inputs(path: Path) -> tuple[InputSection, ...]:
+def _read_onnx_inputs(path: Path) -> tuple[InputSection, ...]:
     import onnx
 
     try:
@@ -52,7 +52,7 @@ def _onnx_inputs(path: Path) -> tuple[InputSection, ...]:
     stored = {tensor.name for tensor in graph.initializer}
     kinds = {onnx.TensorProto.INT32: "int32", onnx.TensorProto.INT64: "int64"}
     return tuple(
-        section_of(
+        make_section(
             value.name,
             [int(size.dim_value) for size in value.type.tensor_type.shape.dim],
             kinds.get(value.type.tensor_type.elem_type, "float32"),
@@ -65,7 +65,7 @@ def _onnx_inputs(path: Path) -> tuple[InputSection, ...]:
 _DTYPES = {"int32": "int32", "int64": "int64"}
 
 
-def _keras_inputs(path: Path) -> tuple[InputSection, ...] | None:
+def _read_keras_inputs(path: Path) -> tuple[InputSection, ...] | None:
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -81,12 +81,12 @@ def _keras_inputs(path: Path) -> tuple[InputSection, ...] | None:
     ):
         return None
     return tuple(
-        section_of(entry["name"], [size or 0 for size in shape], _DTYPES.get(entry.get("dtype"), "float32"))
+        make_section(entry["name"], [size or 0 for size in shape], _DTYPES.get(entry.get("dtype"), "float32"))
         for entry, shape in zip(configs, shapes, strict=True)
     )
 
 
-def section_of(name: str, shape: list[int], dtype: str) -> InputSection:
+def make_section(name: str, shape: list[int], dtype: str) -> InputSection:
     """Sizes that are open (0) become 1 in front, and the usual side elsewhere; a picture in NHWC is written as NCHW, as builder.toml has it."""
     sizes = [size if size > 0 else 1 if place == 0 else SIDES[0] for place, size in enumerate(shape)]
     clean = re.sub(r"\W", "_", name)

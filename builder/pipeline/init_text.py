@@ -30,7 +30,7 @@ class Found:
     labels: tuple[str | None, ...]
 
 
-def text_of(facts: Found) -> tuple[str, tuple[str, ...]]:
+def write_text(facts: Found) -> tuple[str, tuple[str, ...]]:
     """The file, and what the user has to look at, a sentence each."""
     questions: list[str] = ["write the licence of the weights into 'licence'"]
     lines = [

@@ -9,7 +9,7 @@ from typing import Literal
 
 from builder.backends import BACKENDS
 from builder.backends.base import StoredLayer
-from builder.bundle import Coverage, Manifest, list_bundles, open_bundle, tree_bytes
+from builder.bundle import Coverage, Manifest, count_tree_bytes, list_bundles, open_bundle
 from builder.bundle.archive import is_bundle
 from builder.errors import InputError
 from builder.precision.layers import Layer
@@ -50,7 +50,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
     if backend is not None:
         return _artifact(path, backend)
     if path.suffix == ".pt2":
-        return Inspection(kind="model", path=str(path), bytes=path.stat().st_size, layers=_pt2_layers(path))
+        return Inspection(kind="model", path=str(path), bytes=path.stat().st_size, layers=_read_pt2_layers(path))
     if path.suffix in MODEL_FILES:
         raise InputError(
             f"the layers of {path} follow from its input shapes, which a builder.toml states; run: builder init {shlex.quote(str(path))}, "
@@ -61,7 +61,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
         return _package(path, target)
     if is_bundle(path):
         with open_bundle(path) as bundle:
-            return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
+            return Inspection(kind="bundle", path=str(path), bytes=count_tree_bytes(path), manifest=bundle.manifest)
     project = open_project(path)
     source = export_source(project, listener)
     named = project.config.model.weights
@@ -76,7 +76,7 @@ def _artifact(path: Path, name: str) -> Inspection:
     return Inspection(
         kind="artifact",
         path=str(path),
-        bytes=tree_bytes(path),
+        bytes=count_tree_bytes(path),
         backend=name,
         stored=backend.read_stored_layers(path),
         coverage=coverage,
@@ -94,15 +94,15 @@ def _package(path: Path, target: Target) -> Inspection:
     return Inspection(kind="package", path=str(path), bytes=path.stat().st_size, manifest=manifest, findings=findings)
 
 
-def _pt2_layers(path: Path) -> tuple[Layer, ...]:
+def _read_pt2_layers(path: Path) -> tuple[Layer, ...]:
     import torch
 
-    from builder.precision.layers import layer_table
+    from builder.precision.layers import list_layers
     from builder.precision.quantizers import know_operators
     from builder.sources.batch_norm import fold_batch_norms
     from builder.sources.exported import refuse_code
-    from builder.sources.quantized import one_form
+    from builder.sources.quantized import unify_quantizers
 
     refuse_code(path)
     know_operators()
-    return layer_table(fold_batch_norms(one_form(torch.export.load(path)))).all_rows
+    return list_layers(fold_batch_norms(unify_quantizers(torch.export.load(path)))).all_rows

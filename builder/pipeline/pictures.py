@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.backends import backend_of
+from builder.backends import find_backend
 from builder.bundle import Bundle, TensorSpec, Variant, open_bundle
-from builder.bundle.tensors import read_picture, specs_of
+from builder.bundle.tensors import list_specs, read_picture
 from builder.errors import InputError, OutputError, VerificationError
 from builder.pipeline.gallery import MARK, Made, Sample, make_cells, render_page
 from builder.project.config import LimitsSection
@@ -72,9 +72,9 @@ def run_pictures(
         project = None if config is None else open_project(config)
         groups: dict[tuple[tuple[int, ...], ...], list[Variant]] = {}
         for variant in (variant for variant in bundle.manifest.variants if variant.quality.images):
-            backend_of(variant.backend, variant=variant.id)  # there is one
+            find_backend(variant.backend, variant=variant.id)  # there is one
             groups.setdefault(
-                tuple(spec.shape for spec in specs_of(bundle.manifest.inputs, variant.inputs)), []
+                tuple(spec.shape for spec in list_specs(bundle.manifest.inputs, variant.inputs)), []
             ).append(variant)
         if not groups:
             why = "; ".join(f"{variant.id!r}: {variant.unproven}" for variant in bundle.manifest.variants)
@@ -103,7 +103,7 @@ def _group(
 ) -> tuple[str, list[Sample], tuple[TensorSpec, ...]]:
     """The variants of one picture size: the reference's name, the samples, the outputs of that size."""
     inputs, outputs = (
-        specs_of(specs, bindings)
+        list_specs(specs, bindings)
         for specs, bindings in (
             (bundle.manifest.inputs, variants[0].inputs),
             (bundle.manifest.outputs, variants[0].outputs),
@@ -169,7 +169,7 @@ def _write_shots(sample: Sample, outputs: Sequence[TensorSpec], work: Path, out:
     return shots
 
 
-def page_beside(out: Path) -> Path:
+def place_page(out: Path) -> Path:
     """Where `convert` leaves the page of a bundle. Raises OutputError when a file is there that is no such page."""
     whole = out.absolute()
     file = whole.with_name(f"{whole.name}.html")
@@ -178,7 +178,9 @@ def page_beside(out: Path) -> Path:
     return file
 
 
-def evaluation_page(project: Project, variants: Sequence[VariantStep], sources: Sequence[SourceStep]) -> str | None:
+def make_evaluation_page(
+    project: Project, variants: Sequence[VariantStep], sources: Sequence[SourceStep]
+) -> str | None:
     """What the variants made of the first evaluation samples and of the worst; None where the samples are too large to show."""
     made_by: dict[tuple[str, int], list[tuple[VariantStep, SourceStep]]] = {}
     for step, source in zip(variants, sources, strict=True):

@@ -108,7 +108,7 @@ def _plan_layer(layer: Layer, plan: ResolvedPlan, outcome: Outcome) -> PlannedLa
         rule=choice.rule + 1 if choice else 0,
         requested=choice.scheme.name if choice else "",
         scheme=outcome.scheme.name if outcome.scheme else None,
-        weight_bytes=shown.weight_bytes(layer.weight_shape),
+        weight_bytes=shown.count_weight_bytes(layer.weight_shape),
         params=layer.params,
         macs=layer.macs,
         reason=outcome.reason,

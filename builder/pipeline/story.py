@@ -13,13 +13,13 @@ from threading import Event
 
 from pydantic import TypeAdapter
 
-from builder.backends import backends_of
+from builder.backends import list_backends
 from builder.backends.support import SupportedPlan
 from builder.bundle import Bundle, FailedVariant, open_bundle, refuse_edited
 from builder.bundle.archive import is_bundle
 from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
-from builder.pipeline.pictures import evaluation_page, page_beside, write_page
+from builder.pipeline.pictures import make_evaluation_page, place_page, write_page
 from builder.plan_search import SearchResult, choose_places, find_plans, search_variant, write_found
 from builder.project.config import VariantSection
 from builder.project.project import Project, open_project
@@ -34,21 +34,21 @@ from builder.steps.step import Step, Working
 from builder.steps.variant import (
     VariantStep,
     lower_variant,
+    make_variant_step,
     plan_variant,
     require_packages,
     require_plans,
     require_proofs,
-    variant_step,
     warn_unproven,
 )
 from builder.storage.output import check_output, copy_into, replacing
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageResult
-from builder.threads import results_of
+from builder.threads import collect_results
 from builder.workers.messages import ExportResult, VariantJob, VariantResult
 from builder.workers.servers import warm
-from builder.workers.supervisor import kind_of
+from builder.workers.supervisor import choose_kind
 
 # Variants lowered side by side: each takes one to two cores and up to 3.5 GB.
 WORKERS = 2
@@ -70,7 +70,7 @@ def convert(
     """
     project = open_project(config, fresh=fresh)
     check_output(out, "a bundle")
-    beside = page_beside(out)
+    beside = place_page(out)
     bundle, pictures = _make_bundle(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
     with replacing(out, "a bundle") as work:
         copy_into(bundle.root, work)
@@ -112,7 +112,7 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
         else:
             project = open_project(source, fresh=asked.fresh)
             artifacts = TARGETS[target].takes(options.runtime, project.config.package.of(target))
-            variants = choose_variants(project.config, backends_of(artifacts))
+            variants = choose_variants(project.config, list_backends(artifacts))
             bundle = make_bundle(project, variants, listener)
         folder, result = build_package(bundle, project, target, asked.formats, options, listener)
         with replacing(out, "packages") as work:
@@ -122,7 +122,7 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
 
 def _needs_section(target: str) -> bool:
     """Whether the section of a target says what no package should be without."""
-    kind = TARGETS[target].section_kind()
+    kind = TARGETS[target].load_section_kind()
     return kind is not None and any(field.is_required() for field in kind.model_fields.values())
 
 
@@ -214,9 +214,10 @@ def _make_bundle(
     sources = [by_size[section.size] for section in sections]
     plans = [plan_variant(project, made, section) for made, section in zip(sources, sections, strict=True)]
     planned = [
-        variant_step(project, made, section, plan) for made, section, plan in zip(sources, sections, plans, strict=True)
+        make_variant_step(project, made, section, plan)
+        for made, section, plan in zip(sources, sections, plans, strict=True)
     ]
-    warm(list(dict.fromkeys(kind_of(step.job) for step in planned if not step.is_kept)))
+    warm(list(dict.fromkeys(choose_kind(step.job) for step in planned if not step.is_kept)))
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
         lower = partial(lower_variant, project, working=Working(listener=listener, stop=stop))
@@ -225,7 +226,7 @@ def _make_bundle(
         begun = {number: pool.submit(attempt, *work[number]) for number in in_turn(planned)}
         futures = [begun[number] for number in range(len(work))]
         try:
-            results = results_of(futures)
+            results = collect_results(futures)
         except BaseException as error:  # one failed, or Ctrl-C: the others end now, not after minutes
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -239,7 +240,7 @@ def _make_bundle(
     failures = tuple(failure.described for failure in failed)
     steps, origins = [step for step, _ in made], [mine for _, mine in made]
     warn_unproven(steps, listener)
-    return assemble_bundle(project, source, steps, origins, failures), evaluation_page(project, steps, origins)
+    return assemble_bundle(project, source, steps, origins, failures), make_evaluation_page(project, steps, origins)
 
 
 @dataclass(frozen=True, kw_only=True)

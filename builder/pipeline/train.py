@@ -8,12 +8,12 @@ from pathlib import Path
 
 from builder.errors import ConfigError, OutputError
 from builder.pipeline.train_page import render_page
-from builder.project.project import Project, open_project, own_modules
+from builder.project.project import Project, find_own_modules, open_project
 from builder.project.relocation import copy_beside, copy_labels, copy_plans, format_toml, relocate
-from builder.project.source_kinds import source_kind
+from builder.project.source_kinds import find_source_kind
 from builder.project.training import TrainSection
 from builder.steps.listener import Listener
-from builder.steps.train import list_photographs, style_pictures, train_network
+from builder.steps.train import find_style_pictures, list_photographs, train_network
 from builder.storage.output import check_output, replacing
 from builder.training.result import TrainReport
 from builder.training.team import read_team
@@ -59,7 +59,7 @@ def train(
     with replacing(out, "a project") as work:
         _write(project, folder / WEIGHTS, work, out.absolute())
         (work / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        shown = render_page(report, style_pictures(project, section), folder / "pictures")
+        shown = render_page(report, find_style_pictures(project, section), folder / "pictures")
         (work / PAGE).write_text(shown, encoding="utf-8")
     return report
 
@@ -69,7 +69,7 @@ def _section(project: Project, instead: Instead) -> TrainSection:
     section = project.config.train
     if section is None:
         raise ConfigError("builder.toml has no [train]; write the recipe there (docs/train.md).")
-    if source_kind(project.config.model.source) != "factory" or project.config.model.checkpoint is None:
+    if find_source_kind(project.config.model.source) != "factory" or project.config.model.checkpoint is None:
         raise ConfigError(
             f"'builder train' makes the network by its factory, and 'source' is {project.config.model.source!r}; write 'module:callable' and a 'checkpoint'."
         )
@@ -90,7 +90,7 @@ def _write(project: Project, weights: Path, folder: Path, final: Path) -> None:
     values = relocate(project, final, without={"train"})
     checkpoint = Path(str(project.config.model.checkpoint)).name
     values["model"]["checkpoint"] = checkpoint
-    for path in own_modules(project.folder):
+    for path in find_own_modules(project.folder):
         copy_beside(path, folder, path.relative_to(project.folder).as_posix())
     shutil.copyfile(weights, folder / checkpoint)
     copy_plans(project, folder)

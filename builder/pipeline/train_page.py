@@ -10,8 +10,8 @@ import numpy as np
 
 from builder.bundle.page import make_document
 from builder.bundle.pictures import read_rgb
-from builder.bundle.tensors import png_bytes
-from builder.pipeline.curves import STYLE, draw_figure, loss_plot
+from builder.bundle.tensors import encode_png
+from builder.pipeline.curves import STYLE, draw_figure, plot_losses
 from builder.training.result import TrainReport
 
 # The longer side of a style picture on the page.
@@ -23,8 +23,8 @@ def render_page(report: TrainReport, styles: Sequence[Path], pictures: Path) -> 
     parts = [
         f"<h1>{escape(report.name)}, trained</h1>",
         _facts(report),
-        loss_plot("Loss", report.losses, report.steps),
-        loss_plot("Loss on crops that no step saw", report.looks, report.steps) if report.looks else "",
+        plot_losses("Loss", report.losses, report.steps),
+        plot_losses("Loss on crops that no step saw", report.looks, report.steps) if report.looks else "",
         "<h2>Styles</h2>" if styles else "",
         *(draw_figure(path.name, _small(path)) for path in styles),
         "<h2>Pictures that no step saw</h2>",
@@ -50,7 +50,7 @@ def _facts(report: TrainReport) -> str:
 def _small(path: Path) -> bytes:
     picture = read_rgb(path)
     picture.thumbnail((SHOWN, SHOWN))
-    return png_bytes(np.asarray(picture, np.uint8))
+    return encode_png(np.asarray(picture, np.uint8))
 
 
 def _pairs(pictures: Path) -> list[str]:

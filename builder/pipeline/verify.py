@@ -9,15 +9,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.backends import backend_of
+from builder.backends import find_backend
 from builder.bundle import Bundle, Golden, Variant, open_bundle, refuse_edited
-from builder.bundle.show import table_html
-from builder.bundle.tensors import logical_shape, specs_of
+from builder.bundle.show import render_table
+from builder.bundle.tensors import find_logical_shape, list_specs
 from builder.errors import InputError, VerificationError
 from builder.graph.tiling import SEAM, Tiler
 from builder.project.config import LimitsSection
 from builder.steps.listener import Listener
-from builder.targets.android.execute.findings import what_failed
+from builder.targets.android.execute.findings import describe_failure
 from builder.targets.android.execute.run import Execution, execute_package
 from builder.workers.messages import VerifyJob, VerifyResult
 from builder.workers.servers import warm
@@ -70,7 +70,7 @@ class Verification:
             [c.variant, c.golden, *map(_decibels, (c.psnr_db, c.source_psnr_db, c.worst_psnr_db)), c.runtime]
             for c in self.checks
         ]
-        return table_html(columns, rows)
+        return render_table(columns, rows)
 
 
 def _decibels(value: float | None) -> str:
@@ -81,7 +81,7 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with open_bundle(path) as bundle:
         refuse_edited(bundle.root)
-        warm([backend_of(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
+        warm([find_backend(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
         packaged = _by_package(path, bundle, listener)
         checks = tuple(
             _check(bundle, variant, golden, packaged.get((variant.id, golden.id)), listener)
@@ -124,7 +124,7 @@ def _by_package(path: Path, bundle: Bundle, listener: Listener) -> dict[tuple[st
     executions = execute_package(path, bundle)
     for found in executions:
         if not found.passed:
-            raise VerificationError(f"{path.name} {what_failed(found, bundle)}")
+            raise VerificationError(f"{path.name} {describe_failure(found, bundle)}")
     listener.finish(what, cached=False)
     return {(found.variant, found.golden): found for found in executions}
 
@@ -149,8 +149,8 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, packaged: Execution
             root=bundle.root.absolute(),
             variant=variant,
             golden=golden,
-            inputs=specs_of(bundle.manifest.inputs, variant.inputs),
-            outputs=specs_of(bundle.manifest.outputs, variant.outputs),
+            inputs=list_specs(bundle.manifest.inputs, variant.inputs),
+            outputs=list_specs(bundle.manifest.outputs, variant.outputs),
         )
         text = run_job(
             job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage)
@@ -177,7 +177,7 @@ def _tiles(variant: Variant) -> str:
         return ""
     if not variant.tiling.allowed:
         return f"no: {variant.tiling.reason}"
-    high, wide = logical_shape(variant.inputs[0])[2:]
+    high, wide = find_logical_shape(variant.inputs[0])[2:]
     try:
         Tiler.of(high, wide, int(variant.tiling.scale or 1), variant.tiling)
     except InputError as error:

@@ -14,7 +14,7 @@ from builder.errors import EdgebundleError
 from builder.pipeline import story
 from builder.pipeline.watch_page import Side, render_page
 from builder.project.config import load_config
-from builder.project.model_files import model_files
+from builder.project.model_files import list_model_files
 from builder.steps.listener import Listener
 
 # An editor's change is seen at once to the eye, and the disk is not kept busy.
@@ -65,7 +65,7 @@ def watch(
             time.sleep(LOOK_S)
 
 
-def page_of(out: Path) -> Path:
+def place_page(out: Path) -> Path:
     """The page beside a bundle that shows what changed; the pictures of each round are on that of `builder convert`."""
     return out.with_name(f"{out.name}.watch.html")
 
@@ -77,7 +77,7 @@ def take_stamp(config: Path) -> Stamp:
     try:
         settings = load_config(config)
         source = folder / settings.model.weights if settings.model.weights is not None else None
-        files.update(model_files(source) if source is not None and source.exists() else ())
+        files.update(list_model_files(source) if source is not None and source.exists() else ())
         patterns = (settings.data.calibration, settings.data.evaluation)
         files.update(Path(name) for p in patterns if p for name in glob.glob(str(folder / p), recursive=True))
     except (EdgebundleError, OSError):
@@ -123,7 +123,7 @@ def _sides(bundle: Bundle) -> tuple[Side, ...]:
 
 
 def _write(out: Path, text: str) -> None:
-    target = page_of(out.absolute())
+    target = place_page(out.absolute())
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.new")
     work.write_text(text, encoding="utf-8")

@@ -7,4 +7,4 @@ from builder.plan_search.output import choose_places, write_found
 from builder.plan_search.result import SearchResult, explain_unmet
 from builder.plan_search.run import find_plans, search_variant
 
-__all__ = ["SearchResult", "find_plans", "choose_places", "search_variant", "explain_unmet", "write_found"]
+__all__ = ["SearchResult", "choose_places", "explain_unmet", "find_plans", "search_variant", "write_found"]

@@ -58,11 +58,11 @@ def measure_name(spec: BackendSpec, device: str | None, delegate: str) -> str:
             "phone, or budget bytes instead of cost."
         )
     if device is not None and device.partition(":")[0] != ARM64:
-        reason = _why_not(device)
+        reason = _explain_unmeasurable(device)
         if reason is not None:
             raise ConfigError(f"'device' in [variant.search] is {device!r}, which cannot be measured on: {reason}.")
         return f"{LATENCY} {device}"
-    reason = f"{ARM64} runs no {spec.name}" if not spec.emulated else _why_not(ARM64)
+    reason = f"{ARM64} runs no {spec.name}" if not spec.emulated else _explain_unmeasurable(ARM64)
     if reason is not None and device is not None:
         raise ConfigError(f"'device' in [variant.search] is {device!r}, which cannot be measured on: {reason}.")
     return INSTRUCTIONS if reason is None else f"{WEIGHTED_MACS} ({reason})"
@@ -84,7 +84,7 @@ class _Devices(BaseModel):
     devices: tuple[_Device, ...]
 
 
-def _why_not(device: str) -> str | None:
+def _explain_unmeasurable(device: str) -> str | None:
     """Why the harness cannot measure on `KIND[:ID]`, or None."""
     try:
         done = process.run([sys.executable, "-m", "harness", "devices", "--json"], timeout_s=DEVICES_S)

@@ -92,7 +92,7 @@ class Estimate:
         typical = float(np.median([value for _, value in rows])) + 1e-12
         prior = np.zeros(self._size)
         for (layer, scheme), number in self._column.items():
-            share = self._sizes[name][layer] if name in self._sizes else self._harm_of(scheme, layer)
+            share = self._sizes[name][layer] if name in self._sizes else self._estimate_harm(scheme, layer)
             prior[number] = share * uniform.get(scheme, typical)
         spread = np.abs(prior) + abs(typical) / self._size
         spread[-2:] = typical / 10
@@ -105,7 +105,7 @@ class Estimate:
         solved: Vector = prior + change
         return solved
 
-    def _harm_of(self, scheme: str, layer: int) -> float:
+    def _estimate_harm(self, scheme: str, layer: int) -> float:
         return self._harm[scheme][layer] if scheme in self._harm else 1 / len(self._space.names)
 
     def value(self, name: Quantity, choice: Choice) -> float:
@@ -124,10 +124,10 @@ def _arithmetic(scheme_name: str) -> str:
 
 def guess_cost(scheme_name: str) -> float:
     """Cost of a network in this scheme, relative to fp32, before anything was counted."""
-    return GUESSED_COST[cost_kind(scheme_name)]
+    return GUESSED_COST[find_cost_kind(scheme_name)]
 
 
-def cost_kind(scheme_name: str) -> str:
+def find_cost_kind(scheme_name: str) -> str:
     """`float`, `dynamic`, `int8` or `int16`: schemes of one kind run much the same kernels."""
     dynamic = parse_scheme(scheme_name, where="search").mode == "dynamic"
     return "dynamic" if dynamic else _arithmetic(scheme_name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from builder.plan_search.estimate import Estimate, cost_kind, guess_cost
+from builder.plan_search.estimate import Estimate, find_cost_kind, guess_cost
 from builder.plan_search.goal import QUALITIES, Goal, Measures, Quantity
 from builder.plan_search.space import Choice, Schemes, Space
 from builder.plan_search.trials import Trial
@@ -56,7 +56,7 @@ class Ledger:
         """What an estimate learns from."""
         return {t.choice: t.measures for t in self.trials if t.measures is not None}
 
-    def nothing_is_better(self) -> bool:
+    def has_nothing_better(self) -> bool:
         """Quality is the objective, and a trial within the limits is as good as the best of all."""
         whole = [t.measures for t in self.trials if t.measures is not None]
         if self.goal.objective not in QUALITIES or not whole:
@@ -65,19 +65,19 @@ class Ledger:
         met = [measures_of(t) for t in self.list_judged() if self.goal.is_met(measures_of(t))]
         return any(m.quantities()["noise"] <= top * EQUAL for m in met)
 
-    def rough_cost(self, choice: Choice) -> float:
+    def guess_cost(self, choice: Choice) -> float:
         """By layers and schemes alone, before anything was counted."""
         macs = [max(layer.macs, 1) for layer in self.table.layers]
         return sum(guess_cost(s) * m for s, m in zip(choice.schemes, macs, strict=True)) / sum(macs)
 
-    def likely_cost(self, choice: Choice) -> float:
+    def predict_cost(self, choice: Choice) -> float:
         """By what was counted so far."""
         alike = self._alike(choice)
         if alike is not None:
             return alike
         known = {c: m for c, m in self.collect_known().items() if m.cost is not None}
         if len(known) < 2:
-            return self.rough_cost(choice)
+            return self.guess_cost(choice)
         estimate = Estimate(self.space, self.table, {})
         estimate.fit(known)
         return estimate.value("cost", choice)
@@ -91,7 +91,9 @@ class Ledger:
         return sum(map(self._estimate_emulated, counted)) + self._estimate_emulated(choice.schemes) <= self.most_macs
 
     def _estimate_emulated(self, schemes: Schemes) -> float:
-        return sum(EMULATED[cost_kind(s)] * layer.macs for s, layer in zip(schemes, self.table.layers, strict=True))
+        return sum(
+            EMULATED[find_cost_kind(s)] * layer.macs for s, layer in zip(schemes, self.table.layers, strict=True)
+        )
 
     def _alike(self, choice: Choice) -> float | None:
         """The cost of a plan that differs in settings alone."""
@@ -106,9 +108,9 @@ class Ledger:
         free = self._free()
         fitting = [t for t in self._list_uncounted() if free.is_met(measures_of(t))]
         if "cost" in self.goal.limits and self.goal.objective in QUALITIES:
-            sure = [t for t in fitting if self.rough_cost(t.choice) <= self.goal.limits["cost"]]
+            sure = [t for t in fitting if self.guess_cost(t.choice) <= self.goal.limits["cost"]]
             self._count(sorted(sure, key=self._by_quality)[:1])
-        if self.nothing_is_better():
+        if self.has_nothing_better():
             return
         while waiting := self._telling() or self._contending(self._list_uncounted()):
             self._count(sorted(waiting, key=self._by_quality)[: self.parallel])
@@ -140,7 +142,7 @@ class Ledger:
         if best is not None and self.goal.objective in QUALITIES and self.goal.is_met(measures_of(best)):
             noise = measures_of(best).quantities()["noise"]
             better = [t for t in self.trials if t.measures is not None and t.measures.quantities()["noise"] < noise]
-            if all(self.likely_cost(t.choice) <= self.goal.limits.get("cost", float("inf")) for t in better):
+            if all(self.predict_cost(t.choice) <= self.goal.limits.get("cost", float("inf")) for t in better):
                 return []
         counted = {_kind(t.schemes) for t in self.trials if t.measures is not None and t.measures.cost is not None}
         fresh: dict[str, Trial] = {}
@@ -156,7 +158,7 @@ class Ledger:
         for trial in trials:
             if trial.origin == "one layer lowered" or not self.affordable(trial.choice):
                 continue
-            likely = measures_of(trial).model_copy(update={"cost": DOUBT * self.likely_cost(trial.choice)})
+            likely = measures_of(trial).model_copy(update={"cost": DOUBT * self.predict_cost(trial.choice)})
             if best is None or self.goal.rank(likely) < self.goal.rank(measures_of(best)):
                 contenders.append(trial)
         return contenders
@@ -173,7 +175,7 @@ class Ledger:
 
 def _kind(schemes: Schemes) -> str:
     """The arithmetic of most layers."""
-    kinds = [cost_kind(scheme) for scheme in schemes]
+    kinds = [find_cost_kind(scheme) for scheme in schemes]
     return max(sorted(set(kinds)), key=kinds.count)
 
 

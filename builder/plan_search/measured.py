@@ -18,15 +18,15 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from builder import process
 from builder.backends import BACKENDS
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.errors import ConversionError, Interrupted, VerificationError
 from builder.plan_search.space import Schemes
-from builder.precision.plan import uniform_plan
+from builder.precision.plan import make_uniform_plan
 from builder.project.project import Project
 from builder.steps.bundle import write_bundle
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import code_sha256, content_key, keep_entry
+from builder.storage.cache import hash_code, keep_entry, make_content_key
 
 ARM64 = "arm64"
 # A large network takes minutes under QEMU: what takes an hour hangs.
@@ -107,7 +107,7 @@ class Harness:
     def run(self, steps: Sequence[VariantStep], protocol: str) -> tuple[Record, ...]:
         """The records of a session. Raises ConversionError without any, VerificationError for a wrong output, Interrupted."""
         # The plans' text in the bundle plays no part in what is measured.
-        project = replace(self.project, found={step.section.name: uniform_plan("fp32") for step in steps})
+        project = replace(self.project, found={step.section.name: make_uniform_plan("fp32") for step in steps})
         with tempfile.TemporaryDirectory(prefix="edgebundle-cost-") as name:
             folder = Path(name)
             (folder / "bundle").mkdir()
@@ -148,8 +148,8 @@ class Harness:
     def key(self, artifacts: Sequence[dict[str, str]]) -> str:
         """Of what decides a measurement: the artifacts by their hashes, the input, the device and the harness."""
         sample = self.project.data.evaluation[0].sha256
-        return content_key(
-            {"artifacts": list(artifacts), "sample": sample, "device": self.device, "harness": harness_sha256()}
+        return make_content_key(
+            {"artifacts": list(artifacts), "sample": sample, "device": self.device, "harness": hash_harness()}
         )
 
 
@@ -159,11 +159,11 @@ def _read_tail(log: Path) -> str:
 
 def _hashes(step: VariantStep) -> dict[str, str]:
     artifact = step.folder / step.result.artifact
-    return {file.relative_to(artifact).as_posix(): file_sha256(file) for file in tree_files(artifact)}
+    return {file.relative_to(artifact).as_posix(): hash_file(file) for file in list_tree(artifact)}
 
 
 def _hash_executed(step: VariantStep) -> dict[str, str]:
-    structure = BACKENDS[step.section.backend].structure_of(step.folder / step.result.artifact)
+    structure = BACKENDS[step.section.backend].find_structure(step.folder / step.result.artifact)
     return _hashes(step) if structure is None else {"structure": structure}
 
 
@@ -254,7 +254,7 @@ class LatencyCost:
         return round(statistics.median(ratios), 4)
 
 
-def harness_sha256() -> str | None:
+def hash_harness() -> str | None:
     """Hash of the installed harness, which holds the runtimes' versions; None where it is not installed."""
     found = find_spec("harness")
-    return code_sha256(Path(found.origin).parent) if found and found.origin else None
+    return hash_code(Path(found.origin).parent) if found and found.origin else None

@@ -72,7 +72,7 @@ def render_page(result: SearchResult, pictures: Mapping[int, Path], reference: P
 def _plots(result: SearchResult) -> str:
     label, quality = _quality(result)
     budgets = result.budgets
-    good = _quality_limit(result)
+    good = _find_quality_limit(result)
     small = None if budgets.max_bytes is None else float(parse_size(budgets.max_bytes))
     up = Axis(label=label, value=quality, limit=good)
     made = [plot(result, Axis(label="bytes", value=lambda m: float(m.bytes), limit=small), up)]
@@ -82,7 +82,7 @@ def _plots(result: SearchResult) -> str:
     return "<h2>Trade-off</h2>" + _legend(result) + "".join(f"<div class=wide>{drawn}</div>" for drawn in made)
 
 
-def _quality_limit(result: SearchResult) -> float | None:
+def _find_quality_limit(result: SearchResult) -> float | None:
     """The least quality that is asked for, in the unit of the plot."""
     budgets = result.budgets
     label = _quality(result)[0]

@@ -58,7 +58,7 @@ def plot(result: SearchResult, x: Axis, y: Axis) -> str:
         return ""
     across = _scale([point.x for point in points], x.limit, MARGIN, WIDTH - MARGIN)
     up = _scale([point.y for point in points], y.limit, HEIGHT - MARGIN, MARGIN)
-    line = " ".join(f"{across.at(a):.1f},{up.at(b):.1f}" for a, b in _best_so_far([(p.x, p.y) for p in points]))
+    line = " ".join(f"{across.at(a):.1f},{up.at(b):.1f}" for a, b in _find_best_so_far([(p.x, p.y) for p in points]))
     title = f"<title>{escape(y.label)} over {escape(x.label)}</title>"
     marks = [
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">{title}',
@@ -70,7 +70,7 @@ def plot(result: SearchResult, x: Axis, y: Axis) -> str:
     ]
     # The chosen one and the curve are drawn last, on top.
     for point in sorted(points, key=lambda p: (p.trial.number == result.chosen, p.trial.number in result.curve)):
-        marks.append(_trial_mark(result, point.trial, across.at(point.x), up.at(point.y)))
+        marks.append(_draw_trial(result, point.trial, across.at(point.x), up.at(point.y)))
     return "".join([*marks, "</svg>"])
 
 
@@ -119,7 +119,7 @@ def _limits(across: _Scale, up: _Scale, x: float | None, y: float | None) -> lis
     return marks
 
 
-def _trial_mark(result: SearchResult, trial: Trial, x: float, y: float) -> str:
+def _draw_trial(result: SearchResult, trial: Trial, x: float, y: float) -> str:
     chosen = trial.number == result.chosen
     fill = CHOSEN if chosen else CURVE if trial.number in result.curve else OTHER
     what = f"trial {trial.number}: {trial.measures.describe() if trial.measures else ''}; {trial.what}"
@@ -149,7 +149,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _best_so_far(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _find_best_so_far(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """From left to right, every point that is higher than all before it."""
     best: list[tuple[float, float]] = []
     for x, y in sorted(points, key=lambda point: (point[0], -point[1])):

@@ -43,7 +43,7 @@ def predict(
         return Prediction(bytes=base.bytes, psnr_db=base.psnr_db, work=estimate_work(choice, table), measured=True)
     return Prediction(
         bytes=max(0, base.bytes + _weights(choice, table) - _weights(near, table)),
-        psnr_db=None if simulated is None else _psnr_db(choice, near, base, known, simulated),
+        psnr_db=None if simulated is None else _predict_psnr_db(choice, near, base, known, simulated),
         work=estimate_work(choice, table),
         measured=False,
     )
@@ -69,10 +69,10 @@ def _apart(one: Choice, other: Choice) -> int:
 
 def _weights(choice: Choice, table: LayerTable) -> int:
     pairs = zip(choice.schemes, table.layers, strict=True)
-    return sum(parse_scheme(scheme, where="a plan").weight_bytes(layer.weight_shape) for scheme, layer in pairs)
+    return sum(parse_scheme(scheme, where="a plan").count_weight_bytes(layer.weight_shape) for scheme, layer in pairs)
 
 
-def _psnr_db(
+def _predict_psnr_db(
     choice: Choice,
     near: Choice,
     base: Measures,

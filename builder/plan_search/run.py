@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Event
 
 from builder.backends import BACKENDS
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import ConfigError, ConversionError, VerificationError
 from builder.plan_search.cost import INSTRUCTIONS, LATENCY, CostMeter, MacCost, measure_name
 from builder.plan_search.goal import Goal
 from builder.plan_search.ledger import COUNTED_MACS
-from builder.plan_search.measured import ARM64, Harness, InstructionCost, LatencyCost, harness_sha256
+from builder.plan_search.measured import ARM64, Harness, InstructionCost, LatencyCost, hash_harness
 from builder.plan_search.page import render_page
 from builder.plan_search.result import LayerDamage, SearchResult, explain_unmet, find_curve, find_nearest
 from builder.plan_search.simulation import Simulation
@@ -32,7 +32,7 @@ from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant, plan_variant
-from builder.storage.cache import content_key, keep_entry, read_versions
+from builder.storage.cache import keep_entry, make_content_key, read_versions
 from builder.workers.cluster import Cluster
 from builder.workers.supervisor import run_job
 
@@ -70,14 +70,14 @@ class _Task:
     def key(self) -> str:
         search = self.budgets
         lpips = self.project.folder / search.lpips if search.needs_perceptual and search.lpips else None
-        return content_key(
+        return make_content_key(
             {
                 "source": self.source.key,
                 "section": self.section.model_dump(mode="json"),
                 "calibration": [file.sha256 for file in self.project.data.calibration],
                 "versions": read_versions(BACKENDS[self.section.backend].SPEC.packages),
-                "cost": [self.cost_name, harness_sha256()] if self.cost_name else None,
-                "lpips": file_sha256(lpips) if lpips else None,
+                "cost": [self.cost_name, hash_harness()] if self.cost_name else None,
+                "lpips": hash_file(lpips) if lpips else None,
             }
         )
 
@@ -130,7 +130,7 @@ def _search(task: _Task, listener: Listener, cluster: str | None) -> tuple[Searc
     with Cluster(cluster) if cluster else nullcontext() as remote:
         run, parallel = (remote.run, remote.size) if remote else (run_job, PARALLEL)
         working = Working(listener=Silent(), stop=stop, run=run)
-        cost = _cost_meter(task, working, stop)
+        cost = _make_cost_meter(task, working, stop)
         if isinstance(cost, InstructionCost):
             cost.begin()
         exporter = Exporter(
@@ -219,7 +219,7 @@ def _result(task: _Task, search: Search, best: Trial) -> SearchResult:
     )
 
 
-def _cost_meter(task: _Task, working: Working, stop: Event) -> CostMeter | None:
+def _make_cost_meter(task: _Task, working: Working, stop: Event) -> CostMeter | None:
     project, source, section, name = task.project, task.source, task.section, task.cost_name
     if name is None:
         return None

@@ -113,7 +113,7 @@ class Search:
         self._hold_coverage()
         self._ledger.count_stock()
         self.told(len(self.trials), self.best())
-        if self._ledger.nothing_is_better():
+        if self._ledger.has_nothing_better():
             return
         shares = self._shares()
         if not self._ledger.list_judged():
@@ -135,7 +135,7 @@ class Search:
         while idle < PATIENCE and len(self.trials) < self.max_trials:
             estimate.fit(self._ledger.collect_known())
             measured = {t.choice: measures_of(t) for t in self._ledger.list_judged()}
-            before = self._best_rank()
+            before = self._find_best_rank()
             room = min(self.parallel, self.max_trials - len(self.trials))
             tried = {t.choice for t in self.trials}
             moves = Moves(space=self.space, goal=self.goal, estimate=estimate, allowed=self.allowed)
@@ -144,7 +144,7 @@ class Search:
             if not plans:
                 break
             self._try([(plan, self._difference(plan)) for plan in plans], "search", learn=idle > 0)
-            idle = 0 if _clearly(self._best_rank(), before) else idle + 1
+            idle = 0 if _clearly(self._find_best_rank(), before) else idle + 1
 
     def _settle(self) -> None:
         """Other settings for the best plan, each kept where it is better: ranges, corrected biases, equalized channels."""
@@ -179,7 +179,7 @@ class Search:
         whole = [t for t in self._ledger.list_judged() if t.choice.has_integers]
         return min(whole, key=lambda t: (self.goal.rank(measures_of(t)), t.number), default=best)
 
-    def _best_rank(self) -> tuple[float, ...]:
+    def _find_best_rank(self) -> tuple[float, ...]:
         best = self.best()
         return self.goal.rank(measures_of(best)) if best else (float("inf"),)
 
@@ -224,10 +224,10 @@ class Search:
         """What orders the trials: the simulation of each layer, or its damage on exported files where there are few."""
         simulated = self.simulated()
         if simulated is None or len(self.space.names) <= self._groups():
-            damage = self._damage_shares()
-            return share_simulated(simulated) if simulated is not None else dict.fromkeys(self.space.schemes, damage)
+            damage = self._measure_damage_shares()
+            return divide_simulated(simulated) if simulated is not None else dict.fromkeys(self.space.schemes, damage)
         self._rank_by_simulation(simulated)
-        return share_simulated(simulated)
+        return divide_simulated(simulated)
 
     def _groups(self) -> int:
         return max(2, int(self.max_trials * DAMAGE_PART))
@@ -261,7 +261,7 @@ class Search:
             )
         self.damages.sort(key=lambda d: -d.noise_per_byte)
 
-    def _damage_shares(self) -> list[float]:
+    def _measure_damage_shares(self) -> list[float]:
         """Lower each layer alone, from the best uniform plan to the smallest; where there are too many, neighbours together."""
         uniforms = [t for t in self.trials if t.measures is not None and t.between == "float"]
         if not uniforms:  # only the recipe with integers between the layers could be made
@@ -271,7 +271,7 @@ class Search:
         low = min(
             uniforms,
             key=lambda t: (
-                self._size(measures_of(t)) + (self._ledger.likely_cost(t.choice) if costly else 0),
+                self._size(measures_of(t)) + (self._ledger.predict_cost(t.choice) if costly else 0),
                 t.number,
             ),
         )
@@ -320,7 +320,7 @@ def _clearly(rank: tuple[float, ...], before: tuple[float, ...]) -> bool:
     return rank[0] < before[0] or (rank[0] == before[0] and rank[1] < before[1] * (1 - CLEARLY))
 
 
-def share_simulated(simulated: Shares) -> dict[str, list[float]]:
+def divide_simulated(simulated: Shares) -> dict[str, list[float]]:
     """Parts that sum to 1."""
     totals = {scheme: sum(noise) or 1.0 for scheme, noise in simulated.items()}
     return {scheme: [max(part / totals[scheme], 1e-9) for part in noise] for scheme, noise in simulated.items()}

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
-from builder.bundle import tree_bytes
+from builder.bundle import count_tree_bytes
 from builder.errors import ConfigError, ConversionError, VerificationError
 from builder.plan_search.cost import CostMeter, MacCost
 from builder.plan_search.goal import Measures
@@ -26,7 +26,7 @@ from builder.steps.listener import Silent
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant
-from builder.threads import results_of
+from builder.threads import collect_results
 from builder.workers.messages import PerceptualRequest
 from builder.workers.supervisor import RunJob, run_job
 
@@ -90,7 +90,7 @@ class Exporter:
     def _each(self, work: Callable[[Choice], Result], plans: Sequence[Choice]) -> list[Result]:
         with ThreadPoolExecutor(self.parallel) as threads:
             try:
-                return results_of([threads.submit(work, plan) for plan in plans])
+                return collect_results([threads.submit(work, plan) for plan in plans])
             except BaseException:  # Ctrl-C: the others end now
                 self.stop.set()
                 threads.shutdown(cancel_futures=True)
@@ -122,7 +122,7 @@ class Exporter:
             ssim_mean=quality.ssim_mean,
             perceptual=step.result.perceptual,
             top1=quality.top1_agreement,
-            bytes=tree_bytes(step.folder / step.result.artifact),
+            bytes=count_tree_bytes(step.folder / step.result.artifact),
             cost=self.cost.ratio(step, choice.schemes) if isinstance(self.cost, MacCost) else None,
             delegated=step.result.coverage.mac_share,
         )

@@ -63,11 +63,11 @@ def find_observed_nodes(module: GraphModule) -> set[Node]:
     nodes: set[Node] = set()
     for node in module.graph.nodes:
         if node.op == "call_function" and str(node.target) in CALLS:
-            nodes |= {node.args[0], layer_output(node)}
+            nodes |= {node.args[0], find_layer_output(node)}
     return nodes
 
 
-def layer_output(call: Node) -> Node:
+def find_layer_output(call: Node) -> Node:
     """The call itself, or the activation after it that is computed with it."""
     users = list(call.users)
     return users[0] if len(users) == 1 and str(users[0].target) in FUSED else call

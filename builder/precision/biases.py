@@ -35,7 +35,7 @@ def round_weight(weight: NDArray[np.generic], layer: Layer, scheme: Scheme) -> A
     return np.asarray(np.rint(values / step) * step, np.float64)
 
 
-def bias_change(weight: NDArray[np.generic], layer: Layer, scheme: Scheme, means: Array) -> Array | None:
+def compute_bias_change(weight: NDArray[np.generic], layer: Layer, scheme: Scheme, means: Array) -> Array | None:
     """What to add to the layer's bias, by output channel; None for a layer that this is not known for.
 
     `means` are of the input channels.
@@ -59,7 +59,7 @@ def bias_change(weight: NDArray[np.generic], layer: Layer, scheme: Scheme, means
 def correct_biases(
     program: ExportedProgram, table: LayerTable, plan: ResolvedPlan, observed: Observed
 ) -> ExportedProgram:
-    """The program with `bias_change` added to the biases of the layers whose weights the plan rounds to integers.
+    """The program with `compute_bias_change` added to the biases of the layers whose weights the plan rounds to integers.
 
     `observed` is by node name. A layer without a bias, or one that is called twice, stays as it is.
     """
@@ -71,11 +71,11 @@ def correct_biases(
     for node in module.graph.nodes:
         layer = layers.get(str(node.args[1].target)) if _is_call(node) else None
         seen = observed.get(node.args[0].name) if layer is not None else None
-        means = seen.channel_means() if seen is not None and seen.usable else None
+        means = seen.average_channels() if seen is not None and seen.usable else None
         if layer is None or layer.bias is None or layer.uses > 1 or means is None:
             continue
         weight, bias = (program.state_dict[key].detach() for key in (layer.weight, layer.bias))
-        change = bias_change(weight.numpy(), layer, plan.scheme(layer.name), means)
+        change = compute_bias_change(weight.numpy(), layer, plan.scheme(layer.name), means)
         if change is not None:
             moved = bias + torch.from_numpy(change).to(bias.dtype)
             changed.state_dict[layer.bias] = torch.nn.Parameter(moved, requires_grad=False)

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from builder.precision.norms import NormCall, norm_calls
-from builder.precision.products import ProductCall, product_calls
-from builder.precision.program import keys_of_stored
+from builder.precision.norms import NormCall, find_norm_calls
+from builder.precision.products import ProductCall, find_product_calls
+from builder.precision.program import find_keys_of_stored
 from builder.precision.quantizers import before_quantizers, is_trained
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class LayerTable:
         raise KeyError(name)
 
 
-def layer_table(program: ExportedProgram) -> LayerTable:
+def list_layers(program: ExportedProgram) -> LayerTable:
     """Layers and norms of an exported program (batch norms already folded)."""
-    parameters = keys_of_stored(program)
+    parameters = find_keys_of_stored(program)
     calls = {node: layer for node in program.graph.nodes if (layer := _layer(node, parameters)) is not None}
     after, before_others = _downstream(program, calls), _upstream(program, calls)
     layers: dict[str, Layer] = {}
@@ -102,11 +102,11 @@ def layer_table(program: ExportedProgram) -> LayerTable:
         else:  # the same weights used again: one layer, all its work
             layers[layer.name] = _merge(before, layer)
     norms: dict[str, Layer] = {}
-    for norm in norm_calls(program, layers):
+    for norm in find_norm_calls(program, layers):
         row = _norm(norm, program)
         norms[row.name] = _merge(norms[row.name], row) if row.name in norms else row
     products: dict[str, Layer] = {}
-    for product in product_calls(program, calls):
+    for product in find_product_calls(program, calls):
         row = _product(product)
         products[row.name] = _merge(products[row.name], row) if row.name in products else row
     return LayerTable(layers=tuple(layers.values()), norms=tuple(norms.values()), products=tuple(products.values()))

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.precision.program import keys_of_stored
+from builder.precision.program import find_keys_of_stored
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -36,9 +36,9 @@ class NormCall:
     bias: str | None
 
 
-def norm_calls(program: ExportedProgram, layers: Collection[str]) -> tuple[NormCall, ...]:
+def find_norm_calls(program: ExportedProgram, layers: Collection[str]) -> tuple[NormCall, ...]:
     """All of a program that was not rewritten, in order of execution. `layers` are names that are taken."""
-    parameters = keys_of_stored(program)
+    parameters = find_keys_of_stored(program)
     calls = []
     for node in program.graph.nodes:
         places = _NORMS.get(str(node.target)) if node.op == "call_function" else None
@@ -52,11 +52,11 @@ def norm_calls(program: ExportedProgram, layers: Collection[str]) -> tuple[NormC
 
 def mark_norms(program: ExportedProgram, layers: Collection[str]) -> None:
     """Writes each norm's name on its operator."""
-    for call in norm_calls(program, layers):
+    for call in find_norm_calls(program, layers):
         call.node.meta["custom"] = {**call.node.meta.get("custom", {}), _MARK: call.name}
 
 
-def norm_of(node: Node) -> str | None:
+def find_norm(node: Node) -> str | None:
     """Name of the norm that an operator of a marked program belongs to, before rewrites and after."""
     name: str | None = node.meta.get("custom", {}).get(_MARK)
     return name

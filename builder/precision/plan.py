@@ -157,7 +157,7 @@ class ResolvedPlan:
         return any(choice.scheme.mode == "trained" for choice in self.choices.values())
 
 
-def uniform_plan(scheme: str) -> PlanFile:
+def make_uniform_plan(scheme: str) -> PlanFile:
     """The plan that gives every layer the same scheme (`scheme = "fp16"` in builder.toml)."""
     return PlanFile(rule=(Rule(match=".*", scheme=scheme),))
 

@@ -23,7 +23,7 @@ class ProductCall:
     macs: int
 
 
-def product_calls(program: ExportedProgram, layers: Collection[Node]) -> tuple[ProductCall, ...]:
+def find_product_calls(program: ExportedProgram, layers: Collection[Node]) -> tuple[ProductCall, ...]:
     """All of a program in order of execution, but for the calls of layers."""
     calls = []
     for node in program.graph.nodes:

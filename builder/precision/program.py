@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
-def keys_of_stored(program: ExportedProgram) -> dict[str, str]:
+def find_keys_of_stored(program: ExportedProgram) -> dict[str, str]:
     """The state-dict key of every parameter and buffer, by the name of its placeholder in the graph."""
     signature = program.graph_signature
     return {**signature.inputs_to_parameters, **signature.inputs_to_buffers}

@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.precision.activations import CALLS, layer_output
-from builder.precision.program import keys_of_stored
+from builder.precision.activations import CALLS, find_layer_output
+from builder.precision.program import find_keys_of_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ def without_quantizers(program: ExportedProgram) -> ExportedProgram:
 
 def read_trained_integers(program: ExportedProgram, weights: Collection[str]) -> dict[str, tuple[Integers, ...]]:
     """By state-dict key of the weight: what the checkpoint says of every call, in order of execution. `weights` are the layers'."""
-    keys = keys_of_stored(program)
+    keys = find_keys_of_stored(program)
     integers: dict[str, tuple[Integers, ...]] = {}
     for node in program.graph.nodes:
         if node.op != "call_function" or str(node.target) not in CALLS:
@@ -105,9 +105,9 @@ def is_trained(call: Any) -> bool:
     return all(before_quantizers(argument) is not argument for argument in call.args[:2])
 
 
-def activation_grids(program: ExportedProgram) -> tuple[Grid, ...]:
+def find_activation_grids(program: ExportedProgram) -> tuple[Grid, ...]:
     """Of all quantizers of activations, in order of execution."""
-    names = keys_of_stored(program)
+    names = find_keys_of_stored(program)
     return tuple(
         _grid(node, program, {})
         for node in program.graph.nodes
@@ -124,7 +124,7 @@ def _of_call(program: ExportedProgram, call: Node, keys: dict[str, str]) -> Inte
     arguments = [_read_stored(program, argument, keys) for argument in quantize.args[1:]]
     integers = quantize.target(values, *arguments)
     source: Any = call.args[0]
-    after = list(layer_output(call).users)
+    after = list(find_layer_output(call).users)
     rounded = bool(after) and all(str(user.target) == QUANTIZE[0] for user in after)
     return Integers(
         weight=np.asarray(integers.numpy(), np.int8),

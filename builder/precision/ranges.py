@@ -110,7 +110,7 @@ class Observation:
         seen = self.finite and self.high >= self.low and (self.low < 0 or self.high > 0)
         return self.stated is not None or seen
 
-    def channel_means(self) -> Channels | None:
+    def average_channels(self) -> Channels | None:
         return None if self.channel_sums is None or not self.values else self.channel_sums / self.values
 
     def _widen(self) -> None:
@@ -163,7 +163,7 @@ def choose_range(
     if settings.ranges == "percentile":
         low, high = _percentile(seen, settings.percentile / 100, low, high)
     elif settings.ranges == "mse":
-        low, high = _least_error(seen, bits, symmetric, low, high)
+        low, high = _find_least_error(seen, bits, symmetric, low, high)
     if symmetric:
         wide = max(-low, high)
         return -wide, wide
@@ -187,7 +187,7 @@ def _percentile(seen: Observation, share: float, low: float, high: float) -> tup
     return (cut_low, cut_high) if cut_high > cut_low else (low, high)
 
 
-def _least_error(seen: Observation, bits: int, symmetric: bool, low: float, high: float) -> tuple[float, float]:
+def _find_least_error(seen: Observation, bits: int, symmetric: bool, low: float, high: float) -> tuple[float, float]:
     """Both sides are narrowed together first, then each alone around the best."""
     import numpy as np
 

@@ -42,7 +42,7 @@ class Scheme:
         """Whether weights are stored as integers on an even grid."""
         return self.mode in ("weight_only", "dynamic", "static")
 
-    def weight_bytes(self, shape: tuple[int, ...]) -> int:
+    def count_weight_bytes(self, shape: tuple[int, ...]) -> int:
         """Bytes of stored weights of this shape, without scales and palettes."""
         weights = math.prod(shape)
         if self.sparsity:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.precision.activations import CALLS, layer_output
+from builder.precision.activations import CALLS, find_layer_output
 from builder.precision.biases import round_weight
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.program import in_list
@@ -95,7 +95,7 @@ class _Simulation:
             for node in self._nodes
             if node.op == "call_function" and str(node.target) in CALLS and str(node.args[1].target) in layers
         }
-        self._written = {layer_output(node): layer for node, layer in self._layer.items()}
+        self._written = {find_layer_output(node): layer for node, layer in self._layer.items()}
         place = {node: number for number, node in enumerate(self._nodes)}
         self._last = {node: max((place[user] for user in node.users), default=-1) for node in self._nodes}
 

@@ -63,7 +63,7 @@ class LossSection(Section):
         return self
 
 
-def _own_loss(value: Any) -> Any:
+def _check_loss(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
         raise ValueError(f"{value!r} is no loss; write weights, {{ output = 1.0 }}, or 'module:callable' of your own")
     return value
@@ -78,7 +78,7 @@ class CompressSection(Section):
     """What the result must meet; without a budget the result is taken as it is."""
     data: str | None = None
     """Pictures to train on, as a glob relative to this file; without it the calibration pictures. Drawn pictures are added to few."""
-    loss: Annotated[LossSection | str, BeforeValidator(_own_loss)] = LossSection()
+    loss: Annotated[LossSection | str, BeforeValidator(_check_loss)] = LossSection()
     """What the smaller network is taught by: weights of terms, or `module:callable` of your own beside this file, called with the smaller network's output, the trained one's and the batch."""
     backend: str | None = None
     """The backend whose exported file is judged; without it the first variant's."""

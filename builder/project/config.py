@@ -23,7 +23,7 @@ from builder.project.pixel_units import in_unit_pixels
 from builder.project.source_kinds import (
     CARRY_INTEGERS,
     MODEL_FILES,
-    source_kind,
+    find_source_kind,
 )
 from builder.project.training import TrainSection
 from builder.suggest import did_you_mean
@@ -177,7 +177,7 @@ class _Variant(Section):
     @model_validator(mode="after")
     def _no_key_of_another_backend(self) -> Self:
         for other in BACKENDS.values():
-            keys = other.options_kind().model_fields
+            keys = other.load_options_kind().model_fields
             if other.SPEC.name != self.backend and any(getattr(self, key) != keys[key].default for key in keys):
                 names = " and ".join(repr(key) for key in keys)
                 are, them = ("are", "them") if len(keys) > 1 else ("is", "it")
@@ -187,7 +187,7 @@ class _Variant(Section):
     @property
     def options(self) -> Options:
         """The keys that its backend alone has."""
-        kind = BACKENDS[self.backend].options_kind()
+        kind = BACKENDS[self.backend].load_options_kind()
         return kind.model_validate({key: getattr(self, key) for key in kind.model_fields})
 
     @property
@@ -202,7 +202,7 @@ class _Variant(Section):
 
 def _with_options() -> type[_Variant]:
     """With the keys of all backends: a backend adds its own, so no class that is written here can have them."""
-    kinds = [kind for kind in (backend.options_kind() for backend in BACKENDS.values()) if kind.model_fields]
+    kinds = [kind for kind in (backend.load_options_kind() for backend in BACKENDS.values()) if kind.model_fields]
     keys: dict[str, Any] = {
         key: (field.annotation, field) for kind in kinds for key, field in kind.model_fields.items()
     }
@@ -225,7 +225,7 @@ class _Package(Section):
 
 def _with_targets() -> type[_Package]:
     """With the section of each target that has one, under its name."""
-    kinds = {name: kind for name, target in TARGETS.items() if (kind := target.section_kind()) is not None}
+    kinds = {name: kind for name, target in TARGETS.items() if (kind := target.load_section_kind()) is not None}
     keys: dict[str, Any] = {
         name: (kind | None, Field(default=None, description=f"Settings of the {TARGETS[name].TITLE} packages."))
         for name, kind in kinds.items()
@@ -290,7 +290,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _variants_have_a_plan(self) -> Self:
-        if source_kind(self.model.source) in CARRY_INTEGERS:
+        if find_source_kind(self.model.source) in CARRY_INTEGERS:
             return self
         if any((v.plan, v.scheme, v.search) == (None, None, None) for v in self.variant):
             raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")

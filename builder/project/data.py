@@ -6,7 +6,7 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import DataError
 from builder.project.config import Config
 
@@ -27,8 +27,8 @@ class DataSets:
 
 def find_data(config: Config, folder: Path) -> DataSets:
     """Resolve the globs of [data]. Raises DataError for an empty set and for one picture in both sets."""
-    evaluation = data_files(folder, config.data.evaluation, "evaluation")
-    calibration = data_files(folder, config.data.calibration, "calibration") if config.data.calibration else ()
+    evaluation = find_data_files(folder, config.data.evaluation, "evaluation")
+    calibration = find_data_files(folder, config.data.calibration, "calibration") if config.data.calibration else ()
     known = {file.sha256: file.path for file in evaluation}
     for file in calibration:
         if file.sha256 in known:
@@ -38,11 +38,11 @@ def find_data(config: Config, folder: Path) -> DataSets:
     return DataSets(calibration=calibration, evaluation=evaluation)
 
 
-def data_files(folder: Path, pattern: str, what: str, where: str = "[data]") -> tuple[DataFile, ...]:
+def find_data_files(folder: Path, pattern: str, what: str, where: str = "[data]") -> tuple[DataFile, ...]:
     """The files that a glob of builder.toml names, sorted. Raises DataError where there are none."""
     paths = sorted(Path(name) for name in glob.glob(pattern, root_dir=folder, recursive=True))
     files = tuple(
-        DataFile(path=folder / p, sha256=file_sha256(folder / p))
+        DataFile(path=folder / p, sha256=hash_file(folder / p))
         for p in paths
         if (folder / p).is_file() and not p.name.startswith(".")
     )

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 _DEVICES = re.compile(r"(?i)con|prn|aux|nul|(com|lpt)[0-9]")
 
 
-def _file_name(value: str) -> str:
+def _check_file_name(value: str) -> str:
     # a leading '-' reads as an option; Windows drops a last '.' and keeps the names of its devices to itself
     forbidden = any(c in '/\\:*?"<>|' or ord(c) < 32 for c in value) or value[:1] == "-" or value[-1:] == "."
     if not value or value.strip() != value or forbidden or _DEVICES.fullmatch(value.partition(".")[0]):
@@ -18,4 +18,4 @@ def _file_name(value: str) -> str:
     return value
 
 
-FileName = Annotated[str, AfterValidator(_file_name)]
+FileName = Annotated[str, AfterValidator(_check_file_name)]

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from builder.project.file_name import FileName
-from builder.project.source_kinds import CHECKPOINTS, OWN_WEIGHTS, WHOLE_MODELS, source_kind
+from builder.project.source_kinds import CHECKPOINTS, OWN_WEIGHTS, WHOLE_MODELS, find_source_kind
 from builder.toml_file import Section
 
 
@@ -34,7 +34,7 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _keras_objects(self) -> Self:
-        if self.custom_objects is not None and source_kind(self.source) != "keras":
+        if self.custom_objects is not None and find_source_kind(self.source) != "keras":
             raise ValueError(f"'custom_objects' are of Keras files, and {self.source!r} is none: remove them")
         if self.custom_objects is not None and ":" not in self.custom_objects:
             raise ValueError(f"'custom_objects' must be 'module:name' of a dict, not {self.custom_objects!r}")

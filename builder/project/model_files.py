@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from builder.bundle import file_sha256
-from builder.storage.cache import content_key
+from builder.bundle import hash_file
+from builder.storage.cache import make_content_key
 
 # `external_data` entries of an ONNX tensor: key "location" (field 1), then the value (field 2) with its length.
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x00-\x7f])")
 
 
-def model_files(source: Path) -> tuple[Path, ...]:
+def list_model_files(source: Path) -> tuple[Path, ...]:
     """The file itself; all files of a directory; an ONNX file and the external data beside it that exist."""
     if source.is_dir():
         return tuple(sorted(path for path in source.rglob("*") if path.is_file()))
@@ -31,10 +31,10 @@ def model_files(source: Path) -> tuple[Path, ...]:
     return tuple(sorted(files))
 
 
-def model_sha256(source: Path) -> str:
+def hash_model(source: Path) -> str:
     """Hash of one file, or of all that belongs to the model with their names."""
-    files = model_files(source)
+    files = list_model_files(source)
     if files == (source,):
-        return file_sha256(source)
+        return hash_file(source)
     folder = source if source.is_dir() else source.parent
-    return content_key({path.relative_to(folder).as_posix(): file_sha256(path) for path in files})
+    return make_content_key({path.relative_to(folder).as_posix(): hash_file(path) for path in files})

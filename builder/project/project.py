@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import ConfigError, SourceError
-from builder.precision.plan import PlanFile, load_plan, uniform_plan
+from builder.precision.plan import PlanFile, load_plan, make_uniform_plan
 from builder.precision.presets import PREFIX, plan_path
 from builder.precision.scheme import AS_TRAINED
 from builder.project.config import Config, VariantSection, load_config
 from builder.project.data import DataSets, find_data
 from builder.project.fresh import Fresh
 from builder.project.integers import keeps_integers
-from builder.project.model_files import model_sha256
-from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
-from builder.storage.cache import code_sha256, content_key, read_versions
+from builder.project.model_files import hash_model
+from builder.project.source_kinds import IMPORT_PACKAGES, find_source_kind
+from builder.storage.cache import hash_code, make_content_key, read_versions
 
 NOT_OWN = ("__pycache__", "node_modules", "site-packages", "dist-packages")
 
@@ -47,24 +47,26 @@ class Project:
                 )
             return self.found[variant.name], f"the searched plan of variant {variant.name!r}"
         if variant.plan is None:
-            return uniform_plan(variant.scheme or AS_TRAINED), f"variant {variant.name!r}"
+            return make_uniform_plan(variant.scheme or AS_TRAINED), f"variant {variant.name!r}"
         path = plan_path(variant.plan, self.folder)
         return load_plan(path), variant.plan if variant.plan.startswith(PREFIX) else str(path)
 
-    def source_key(self) -> str:
+    def make_source_key(self) -> str:
         """Of all that is known before the network is loaded; what its factory uses beside it comes to it then (`used`)."""
-        factory = source_kind(self.config.model.source) == "factory"
-        sources = {p.relative_to(self.folder).as_posix(): file_sha256(p) for p in own_modules(self.folder) if factory}
+        factory = find_source_kind(self.config.model.source) == "factory"
+        sources = {
+            p.relative_to(self.folder).as_posix(): hash_file(p) for p in find_own_modules(self.folder) if factory
+        }
         labels = [
-            file_sha256(self.folder / o.labels)
+            hash_file(self.folder / o.labels)
             for o in self.config.output
             if o.labels and (self.folder / o.labels).is_file()
         ]
-        return content_key(
+        return make_content_key(
             {
                 "model": self.config.model.model_dump(mode="json", exclude={"name", "version", "licence"}),
                 "tensors": [t.model_dump(mode="json") for t in (*self.config.input, *self.config.output)],
-                "integers": source_kind(self.config.model.source) == "onnx"
+                "integers": find_source_kind(self.config.model.source) == "onnx"
                 and keeps_integers(self.config, self.folder),
                 "checkpoint": self.checkpoint_sha256,
                 "sources": sources,
@@ -74,14 +76,14 @@ class Project:
                 if self.config.legalize.freeze_norms
                 else None,
                 "versions": read_versions(
-                    ("torch", "numpy", "pillow", *IMPORT_PACKAGES.get(source_kind(self.config.model.source), ()))
+                    ("torch", "numpy", "pillow", *IMPORT_PACKAGES.get(find_source_kind(self.config.model.source), ()))
                 ),
                 "code": self.code,
             }
         )
 
 
-def own_modules(folder: Path) -> list[Path]:
+def find_own_modules(folder: Path) -> list[Path]:
     """The Python files of a project, sorted: those of environments, caches and hidden directories inside it are not its own."""
     files_of_project: list[Path] = []
     for root, folders, files in os.walk(folder):
@@ -108,7 +110,7 @@ def open_project(path: Path, *, fresh: bool = False, trained: bool = True) -> Pr
         config=config,
         folder=folder,
         data=find_data(config, folder),
-        checkpoint_sha256=model_sha256(weights) if trained and weights is not None else "",
-        code=code_sha256(Path(__file__).resolve().parents[1]),
+        checkpoint_sha256=hash_model(weights) if trained and weights is not None else "",
+        code=hash_code(Path(__file__).resolve().parents[1]),
         fresh=Fresh(wanted=fresh),
     )

@@ -22,7 +22,7 @@ IMPORT_PACKAGES: dict[SourceKind, tuple[str, ...]] = {
 CARRY_INTEGERS: tuple[SourceKind, ...] = ("exported", "onnx")
 
 
-def source_kind(source: str) -> SourceKind:
+def find_source_kind(source: str) -> SourceKind:
     """By its suffix; `module:callable` is a factory, a name without a suffix a SavedModel's directory."""
     if ":" in source:
         return "factory"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from builder.bundle import file_sha256
-from builder.storage.cache import cache_root, content_key, replace_text
+from builder.bundle import hash_file
+from builder.storage.cache import find_cache_root, make_content_key, replace_text
 
 SEEN = "source-used"
 # Combinations that are remembered of one base key.
@@ -34,20 +34,20 @@ class Used(BaseModel):
 
     def still(self, folder: Path) -> bool:
         """Whether all of it is as it was."""
-        return all(value_sha256(name) == known for name, known in self.environment.items()) and all(
-            content_sha256(folder / name) == known for name, known in self.files.items()
+        return all(hash_value(name) == known for name, known in self.environment.items()) and all(
+            hash_content(folder / name) == known for name, known in self.files.items()
         )
 
 
-def content_sha256(path: Path) -> str | None:
+def hash_content(path: Path) -> str | None:
     """None for what is not there or cannot be read."""
     try:
-        return file_sha256(path)
+        return hash_file(path)
     except OSError:
         return None
 
 
-def value_sha256(name: str) -> str | None:
+def hash_value(name: str) -> str | None:
     """Of a variable of this process's environment."""
     value = os.environ.get(name)
     return None if value is None else hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()
@@ -74,14 +74,14 @@ def recall(base: str, folder: Path) -> str | None:
 
 def remember(base: str, used: Used, key: str) -> None:
     """Keep what leads to this key; the oldest combinations go."""
-    name = content_key(used.model_dump(mode="json"))
+    name = make_content_key(used.model_dump(mode="json"))
     replace_text(_home(base) / f"{name}.json", Remembered(key=key, used=used).model_dump_json(indent=1))
     for path in list(_newest(base))[MOST:]:
         path.unlink(missing_ok=True)
 
 
 def _home(base: str) -> Path:
-    return cache_root() / SEEN / base
+    return find_cache_root() / SEEN / base
 
 
 def _newest(base: str) -> Iterator[Path]:

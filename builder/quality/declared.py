@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import TensorSpec
-from builder.bundle.tensors import unit_values
+from builder.bundle.tensors import scale_to_unit
 from builder.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class OutputCheck:
                 continue
             if spec.kind == "image":
                 told += _judge_range(spec, seen, self.whose)
-            told += _same_everywhere(spec, seen, self.whose)
+            told += _find_same_everywhere(spec, seen, self.whose)
         return tuple(told)
 
     def refuse_constant(self) -> None:
@@ -113,7 +113,7 @@ def _look(values: NDArray[np.generic], spec: TensorSpec) -> _Seen:
     few, many = (float(value) for value in np.percentile(flat, (FEW, MANY)))
     shown = outside = 0.0
     if spec.kind == "image":
-        unit = unit_values(np.asarray(values), spec).astype(np.float64)
+        unit = scale_to_unit(np.asarray(values), spec).astype(np.float64)
         clipped = np.clip(unit, 0, 1)
         # Each channel alone: a picture of one colour has three values.
         shown = float(np.ptp(clipped.reshape(clipped.shape[1], -1), axis=1).max())
@@ -154,7 +154,7 @@ def _judge_range(spec: TensorSpec, seen: Sequence[_Seen], whose: str) -> list[st
     return []
 
 
-def _same_everywhere(spec: TensorSpec, seen: Sequence[_Seen], whose: str) -> list[str]:
+def _find_same_everywhere(spec: TensorSpec, seen: Sequence[_Seen], whose: str) -> list[str]:
     name = f"output {spec.name!r} of {whose}"
     flat = all(one.high - one.low <= FLAT * max(abs(one.low), abs(one.high)) for one in seen)
     if spec.kind != "image" and seen[0].size > 1 and flat:

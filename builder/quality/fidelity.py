@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.quality.metrics import ssim as ssim_of_tensors
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SMALLEST_MS_SSIM = SMALLEST_SSIM * 2 ** (len(SCALE_WEIGHTS) - 1)
 
 def psnr(got: Picture, want: Picture) -> float:
     """In dB; 200 for equal pictures."""
-    return psnr_db(got, want, 1.0)
+    return measure_psnr_db(got, want, 1.0)
 
 
 def ssim(got: Picture, want: Picture) -> float | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 
-def flow_of(one: Picture, other: Picture) -> Flow:
+def estimate_flow(one: Picture, other: Picture) -> Flow:
     """`[2, h, w]`: for each pixel of `one` how far down and right it stands in `other`, in pixels.
 
     scikit-image's TV-L1 (Zach, Pock and Bischof, 2007).

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import Quality, TensorSpec
-from builder.bundle.tensors import own_range, peak_of, psnr_db
+from builder.bundle.tensors import find_peak, measure_own_range, measure_psnr_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,9 +52,9 @@ class QualityMeter:
         psnrs, ssims = [], []
         for spec in self.outputs:
             got, want = actual[spec.name], expected[spec.name]
-            peak = peak_of(spec, want)
-            psnrs.append(psnr_db(got, want, peak))
-            self.own_psnrs.append(psnr_db(got, want, own_range(want)))
+            peak = find_peak(spec, want)
+            psnrs.append(measure_psnr_db(got, want, peak))
+            self.own_psnrs.append(measure_psnr_db(got, want, measure_own_range(want)))
             error = float(np.max(np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))))
             self.max_abs_error = max(self.max_abs_error, error)
             if spec.kind == "image" and min(want.shape[-2:]) >= 11:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.bundle.tensors import peak_of, psnr_db
+from builder.bundle.tensors import find_peak, measure_psnr_db
 from builder.errors import SourceError
 from builder.graph.samples import read_samples
 from builder.precision.program import in_list
@@ -88,7 +88,7 @@ def agree(got: Tensors, want: Tensors, outputs: Sequence[TensorSpec]) -> float:
                 f"the import gives {spec.name!r} of shape {list(got[spec.name].shape)} where its source gives {list(want[spec.name].shape)}; "
                 "it is not used: please report the model."
             )
-        value = psnr_db(got[spec.name], want[spec.name], peak_of(spec, want[spec.name]))
+        value = measure_psnr_db(got[spec.name], want[spec.name], find_peak(spec, want[spec.name]))
         figures.append(value if np.isfinite(value) else float("-inf"))
     return min(figures)
 
@@ -97,10 +97,10 @@ def gate_samples(files: tuple[Path, ...], inputs: tuple[TensorSpec, ...]) -> Ite
     """The evaluation data, then random data."""
     yield from read_samples(files, inputs)
     for seed in range(RANDOM_SAMPLES):
-        yield random_sample(inputs, seed)
+        yield draw_sample(inputs, seed)
 
 
-def random_sample(inputs: Sequence[TensorSpec], seed: int) -> Tensors:
+def draw_sample(inputs: Sequence[TensorSpec], seed: int) -> Tensors:
     """Uniform noise in the range of pictures, normal numbers for other floats, zeros for whole numbers (an index that exists)."""
     generator = np.random.default_rng(seed)
     made: Tensors = {}
@@ -114,7 +114,7 @@ def random_sample(inputs: Sequence[TensorSpec], seed: int) -> Tensors:
     return made
 
 
-def torch_run(module: Module, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Run:
+def make_torch_run(module: Module, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Run:
     """A torch module that takes and gives its tensors in this order."""
     import torch
 

@@ -55,7 +55,7 @@ class Perceptual:
 
     def __init__(self, lpips: Path | None = None) -> None:
         require_packages(lpips)
-        self._weights = _lpips_weights(lpips) if lpips is not None else None
+        self._weights = _read_lpips_weights(lpips) if lpips is not None else None
         self._features = Features() if lpips is None else None
 
     def __call__(self, actual: NDArray[np.generic], expected: NDArray[np.generic], spec: TensorSpec) -> float:
@@ -108,7 +108,7 @@ def _unit(picture: NDArray[np.generic], spec: TensorSpec) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.clip(values, 0, 1)))
 
 
-def _lpips_weights(path: Path) -> dict[str, torch.Tensor]:
+def _read_lpips_weights(path: Path) -> dict[str, torch.Tensor]:
     """Raises SourceError for a file that is not LPIPS' state dict; pickled code never runs."""
     import pickle
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from builder.bundle import TensorSpec
-from builder.bundle.tensors import peak_of
+from builder.bundle.tensors import find_peak
 from builder.quality.parity import Run, agree
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LEAST_DB = 10.0
 FINER_DB = {"fp32": 39.0, "fp16": 0.0, "int8": -12.0}
 
 
-def noise_db(
+def measure_noise_db(
     run: Run, samples: Iterable[Tensors], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> float:
     """PSNR in dB of the worst output over the samples, the network with noise at its inputs against itself without."""
@@ -39,8 +39,8 @@ def noise_db(
     return worst
 
 
-def floor_db(usual: float, noise: float | None, precision: Literal["fp32", "fp16", "int8"]) -> float:
-    """What a file of this precision must agree to: `usual`, or less where the network amplifies noise. `noise` is of `noise_db`."""
+def compute_floor_db(usual: float, noise: float | None, precision: Literal["fp32", "fp16", "int8"]) -> float:
+    """What a file of this precision must agree to: `usual`, or less where the network amplifies noise. `noise` is of `measure_noise_db`."""
     if noise is None:
         return usual
     return round(min(usual, max(LEAST_DB, noise + FINER_DB[precision] - SLACK_DB)), 1)
@@ -54,7 +54,7 @@ def _with_noise(sample: Tensors, inputs: Sequence[TensorSpec], seed: int) -> Ten
         if value.dtype.kind != "f":
             moved[spec.name] = value
             continue
-        size = peak_of(spec, value) * 10 ** (-NOISE_DB / 20)
+        size = find_peak(spec, value) * 10 ** (-NOISE_DB / 20)
         noise = generator.normal(scale=size, size=value.shape).astype(value.dtype)
         moved[spec.name] = np.add(value, noise)
     return moved

@@ -24,7 +24,7 @@ NEAR = 2
 EDGE_SIGMA = 2.0
 
 
-def tensor_of(picture: Picture) -> Tensor:
+def make_tensor(picture: Picture) -> Tensor:
     """`[h, w, 3]` -> `[1, 3, h, w]`."""
     import torch
 
@@ -37,7 +37,7 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-def gram_distance(got: list[Tensor], style: list[Tensor]) -> float:
+def measure_gram_distance(got: list[Tensor], style: list[Tensor]) -> float:
     """Squared distance of the Gram matrices in units of the style's own, mean over layers: 0 is equal, 1 is as far as no style at all."""
     pairs = [(gram(one), gram(other)) for one, other in zip(got, style, strict=True)]
     return float(np.mean([float((one - other).square().sum() / other.square().sum()) for one, other in pairs]))
@@ -59,13 +59,13 @@ def _slice_distance(got: Tensor, style: Tensor) -> float:
     return float(np.mean(distances)) / max(float(other.std()), 1e-12)
 
 
-def content_distance(got: list[Tensor], content: list[Tensor]) -> float:
+def measure_content_distance(got: list[Tensor], content: list[Tensor]) -> float:
     """Squared distance of features in units of the content's own, mean over layers (Gatys, Ecker and Bethge, 2016, equation 1)."""
     pairs = zip(got, content, strict=True)
     return float(np.mean([float((one - other).square().sum() / other.square().sum()) for one, other in pairs]))
 
 
-def edges_kept(got: Picture, content: Picture) -> float | None:
+def measure_edges_kept(got: Picture, content: Picture) -> float | None:
     """Share of the content's edges (Canny, 1986) with an edge of the picture at most two pixels away; None where it has none."""
     from scipy.ndimage import distance_transform_edt
     from skimage.color import rgb2gray
@@ -79,9 +79,9 @@ def edges_kept(got: Picture, content: Picture) -> float | None:
     return float((distance_transform_edt(~mine)[wanted] <= NEAR).mean())
 
 
-def feature_maps(network: Features, picture: Picture) -> list[Tensor]:
+def compute_feature_maps(network: Features, picture: Picture) -> list[Tensor]:
     """Of one picture."""
     import torch
 
     with torch.no_grad():
-        return network.maps(tensor_of(picture))
+        return network.maps(make_tensor(picture))

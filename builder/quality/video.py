@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.quality.flow import carry, find_seen, flow_of
+from builder.quality.flow import carry, estimate_flow, find_seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,17 +30,17 @@ class Motion:
     masks: tuple[Mask, ...]
 
 
-def motion_of(clip: Sequence[Picture], tell: Callable[[int], None] = lambda done: None) -> Motion:
+def estimate_motion(clip: Sequence[Picture], tell: Callable[[int], None] = lambda done: None) -> Motion:
     flows, masks = [], []
     for number, (one, other) in enumerate(pairwise(clip)):
-        forward = flow_of(one, other)
+        forward = estimate_flow(one, other)
         flows.append(forward)
-        masks.append(find_seen(forward, flow_of(other, one)))
+        masks.append(find_seen(forward, estimate_flow(other, one)))
         tell(number + 1)
     return Motion(flows=tuple(flows), masks=tuple(masks))
 
 
-def warping_error(frames: Sequence[Picture], motion: Motion) -> float:
+def measure_warping_error(frames: Sequence[Picture], motion: Motion) -> float:
     """Squared difference of each frame from the next one carried back, mean over channels and believed pixels, then over frames.
 
     Lai et al., "Learning Blind Video Temporal Consistency", 2018.
@@ -58,7 +58,7 @@ def tof(frames: Sequence[Picture], motion: Motion) -> float:
 
     Chu et al., "Learning Temporal Coherence via Self-Supervision for GAN-based Video Generation", 2020.
     """
-    own = [flow_of(one, other) for one, other in pairwise(frames)]
+    own = [estimate_flow(one, other) for one, other in pairwise(frames)]
     pairs = zip(own, motion.flows, strict=True)
     return float(np.mean([np.sqrt(((mine - flow) ** 2).sum(axis=0)).mean() for mine, flow in pairs]))
 

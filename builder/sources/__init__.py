@@ -11,7 +11,7 @@ from builder.graph.model import Model
 from builder.graph.refusals import refuse_open_sizes
 from builder.project.config import Config
 from builder.project.integers import keeps_integers
-from builder.project.source_kinds import source_kind
+from builder.project.source_kinds import find_source_kind
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -32,22 +32,22 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     Raises SourceError for anything that is wrong with the model, its checkpoint or its declared shapes.
     """
     from builder.legalize.at_source import in_float32, make_plain
-    from builder.precision.layers import layer_table
+    from builder.precision.layers import list_layers
     from builder.quality.parity import gate_samples
     from builder.sources import exported
     from builder.sources.batch_norm import fold_batch_norms
-    from builder.sources.names import free_of_clashes
+    from builder.sources.names import rename_clashes
     from builder.sources.output_types import cast_outputs
 
     loaded = load_source(config, folder)
     store_as_leaves(loaded.program)
     refuse_open_sizes(loaded.program)
-    program = fold_batch_norms(make_plain(free_of_clashes(loaded.program)))
-    inputs, outputs = make_specs(config, folder, exported.output_shapes(program))
+    program = fold_batch_norms(make_plain(rename_clashes(loaded.program)))
+    inputs, outputs = make_specs(config, folder, exported.list_output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
     program = cast_outputs(in_float32(program), outputs)
-    table = layer_table(program)
+    table = list_layers(program)
     return Model(program=program, inputs=inputs, outputs=outputs, layers=table, told=loaded.told), agreement
 
 
@@ -75,7 +75,7 @@ def load_source(config: Config, folder: Path) -> Loaded:
     from builder.sources import checkpoint, exported, keras, onnx, tensorflow, torchscript
     from builder.sources.loaded import Loaded
 
-    path, kind = folder / config.model.source, source_kind(config.model.source)
+    path, kind = folder / config.model.source, find_source_kind(config.model.source)
     if kind == "factory":
         return checkpoint.load(folder, config)
     if kind == "exported":
@@ -87,12 +87,12 @@ def load_source(config: Config, folder: Path) -> Loaded:
     return keras.load(path, config, folder) if kind == "keras" else tensorflow.load(path, config)
 
 
-def environment_of(config: Config, folder: Path) -> Environment | None:
+def find_environment(config: Config, folder: Path) -> Environment | None:
     """The environment of its own that this source needs, so that it is announced before a worker starts. Raises SourceError."""
     from builder.sources import keras
     from builder.storage.environments import TENSORFLOW, TENSORFLOW_KERAS2
 
-    path, kind = folder / config.model.source, source_kind(config.model.source)
+    path, kind = folder / config.model.source, find_source_kind(config.model.source)
     if kind == "tensorflow":
         return TENSORFLOW
     if kind == "keras" and keras.inspect(path).version.startswith("2."):

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
-from builder.graph.equality import largest_change, outputs_in_double, outputs_of, random_inputs
+from builder.graph.equality import (
+    compute_outputs,
+    compute_outputs_in_double,
+    make_random_inputs,
+    measure_largest_change,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +56,7 @@ def fold_batch_norms(program: ExportedProgram) -> ExportedProgram:
         return program
     module.graph.eliminate_dead_code()
     module.recompile()
-    inputs = random_inputs(program)
+    inputs = make_random_inputs(program)
     rewritten = torch.export.export(module, inputs)
     _prove_equal(program, rewritten, inputs)
     return rewritten
@@ -59,13 +64,13 @@ def fold_batch_norms(program: ExportedProgram) -> ExportedProgram:
 
 def _prove_equal(before: ExportedProgram, after: ExportedProgram, inputs: tuple[torch.Tensor, ...]) -> None:
     """Raises SourceError where the folded network's output moves by more than BOUND, and by more than float32 itself moves it."""
-    old, new = outputs_of(before, inputs), outputs_of(after, inputs)
-    error = largest_change(old, new)
+    old, new = compute_outputs(before, inputs), compute_outputs(after, inputs)
+    error = measure_largest_change(old, new)
     if error <= BOUND:
         return
-    exact = outputs_in_double(before, inputs)
-    noise = max(largest_change(exact, old), largest_change(outputs_of(before, _move(inputs)), old))
-    moved = largest_change(exact, outputs_in_double(after, inputs))
+    exact = compute_outputs_in_double(before, inputs)
+    noise = max(measure_largest_change(exact, old), measure_largest_change(compute_outputs(before, _move(inputs)), old))
+    moved = measure_largest_change(exact, compute_outputs_in_double(after, inputs))
     if not all(bool(value.isfinite().all()) for value in old):
         raise SourceError("the model gives NaN or infinite values on noise; take an earlier checkpoint.")
     if not max(moved, error) <= SLACK * noise:

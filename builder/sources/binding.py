@@ -99,7 +99,7 @@ def in_order(outputs: Any, names: list[str]) -> Any:
                     f"the model returns no output {name!r}, its outputs are {', '.join(map(str, named))}; name [[output]] of builder.toml as the model does."
                 )
         outputs = tuple(named[name] for name in names)
-    tensors = tuple(tensors_in(outputs))
+    tensors = tuple(find_tensors(outputs))
     return tensors[0] if len(tensors) == 1 else tensors
 
 
@@ -114,13 +114,13 @@ def by_name(outputs: Any) -> dict[str, Any] | None:
     return None
 
 
-def tensors_in(outputs: Any) -> Iterator[Any]:
+def find_tensors(outputs: Any) -> Iterator[Any]:
     """What lists, tuples, dicts and dataclasses hold, in order, without None."""
     named = by_name(outputs)
     if outputs is None:
         return
     if named is not None or isinstance(outputs, list | tuple):
         for value in named.values() if named is not None else outputs:
-            yield from tensors_in(value)
+            yield from find_tensors(value)
     else:
         yield outputs

@@ -7,13 +7,13 @@ from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError, reason_of
+from builder.errors import SourceError, find_reason
 from builder.project.config import Config
-from builder.sources.cures import cure_of_capture, cure_of_forward
+from builder.sources.cures import suggest_cure, suggest_cure_of_capture
 from builder.sources.exported import check_outputs
 from builder.sources.fill import load_into
 from builder.sources.loaded import Loaded
-from builder.sources.own_code import own_callable, run_own, user_line
+from builder.sources.own_code import find_own_callable, find_user_line, run_own
 from builder.sources.state_dict import read_state_dict
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def load(folder: Path, config: Config) -> Loaded:
     module, told = fill_module(folder, config)
     check_outputs(run_once(module, folder, config), config)
     try:
-        return Loaded(program=export(module, example_inputs(config)), told=told)
+        return Loaded(program=export(module, make_example_inputs(config)), told=told)
     except Exception as error:
         scripted = next(
             (name for name, part in module.named_modules() if isinstance(part, torch.jit.ScriptModule)), None
@@ -39,7 +39,7 @@ def load(folder: Path, config: Config) -> Loaded:
                 "torch.jit.trace to a .ts file and name that as 'source'."
             ) from error
         raise SourceError(
-            f"torch.export cannot capture the model: {reason_of(error)}{user_line(error, folder)}; {cure_of_capture(error, folder)}."
+            f"torch.export cannot capture the model: {find_reason(error)}{find_user_line(error, folder)}; {suggest_cure_of_capture(error, folder)}."
         ) from error
 
 
@@ -49,13 +49,13 @@ def run_once(module: Module, folder: Path, config: Config) -> Any:
 
     try:
         with torch.no_grad():
-            return module(*example_inputs(config))
+            return module(*make_example_inputs(config))
     except SourceError:
         raise
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
-            f"{reason_of(error)}{user_line(error, folder)}; {cure_of_forward(error)}."
+            f"{find_reason(error)}{find_user_line(error, folder)}; {suggest_cure(error)}."
         ) from error
 
 
@@ -118,7 +118,7 @@ def make_module(folder: Path, source: str, arguments: Mapping[str, Any]) -> Modu
     """Import `module` from `folder` and call `callable`. Raises SourceError with the user's line when it raises."""
     import torch
 
-    factory = own_callable(folder, source, what="the model source", key="source")
+    factory = find_own_callable(folder, source, what="the model source", key="source")
     with run_own(folder, source, what="the model source"):
         made = factory(**arguments)
     if not isinstance(made, torch.nn.Module):
@@ -128,7 +128,7 @@ def make_module(folder: Path, source: str, arguments: Mapping[str, Any]) -> Modu
     return made
 
 
-def example_inputs(config: Config) -> tuple[Any, ...]:
+def make_example_inputs(config: Config) -> tuple[Any, ...]:
     """Inputs of the declared shapes: mid-range floats, zeros for integers (a valid index everywhere)."""
     import torch
 

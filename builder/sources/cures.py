@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from builder.sources.own_code import own_frames
+from builder.sources.own_code import list_own_frames
 
 _CUDA = re.compile(r"cuda|nvidia|expected all tensors to be on the same device", re.IGNORECASE)
 _HALF = re.compile(r"\bc10::(?:BFloat16|Half)|\bHalfTensor|\bBFloat16|\bbfloat16|\bfloat16|'Half'|\bHalf\b")
 _MEMORY = re.compile(r"allocate|out of memory", re.IGNORECASE)
 
 
-def cure_of_capture(error: Exception, folder: Path) -> str:
+def suggest_cure_of_capture(error: Exception, folder: Path) -> str:
     """The end of a sentence: what would let torch.export follow the network."""
-    frames = list(own_frames(error, folder))
+    frames = list(list_own_frames(error, folder))
     if frames and str(frames[-1].line).startswith("assert "):
         return "it looks at values, which a file cannot: take this assert out"
     return "make its forward free of data-dependent control flow"
 
 
-def cure_of_forward(error: Exception) -> str:
+def suggest_cure(error: Exception) -> str:
     """The end of a sentence: what would let the network run."""
     text = str(error)
     if _CUDA.search(text):

@@ -9,11 +9,11 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError, reason_of
+from builder.errors import SourceError, find_reason
 from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators
 from builder.project.config import Config
-from builder.sources.quantized import one_form
+from builder.sources.quantized import unify_quantizers
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -31,17 +31,17 @@ def load(path: Path, config: Config) -> ExportedProgram:
         program = torch.export.load(path)
     except Exception as error:  # a damaged archive fails in many ways inside torch's reader
         raise SourceError(
-            f"the model {path} cannot be loaded ({reason_of(error)}); write it again with torch.export.save."
+            f"the model {path} cannot be loaded ({find_reason(error)}); write it again with torch.export.save."
         ) from error
     _check_inputs(program, path, config)
     for key, tensor in program.state_dict.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise SourceError(f"the model {path} has NaN or infinite values in {key!r}; take an earlier checkpoint.")
-    if len(output_shapes(program)) != len(config.output):
+    if len(list_output_shapes(program)) != len(config.output):
         raise SourceError(
-            f"the model {path} has {len(output_shapes(program))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
+            f"the model {path} has {len(list_output_shapes(program))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
         )
-    return one_form(program)
+    return unify_quantizers(program)
 
 
 def refuse_code(path: Path) -> None:
@@ -73,7 +73,7 @@ def refuse_code(path: Path) -> None:
         raise
     except pickle.UnpicklingError as error:
         raise SourceError(
-            f"the model {path} carries pickled code, which is never run ({reason_of(error)}); write it again with torch.export.save."
+            f"the model {path} carries pickled code, which is never run ({find_reason(error)}); write it again with torch.export.save."
         ) from error
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         raise SourceError(
@@ -82,7 +82,7 @@ def refuse_code(path: Path) -> None:
 
 
 def _check_inputs(program: ExportedProgram, path: Path, config: Config) -> None:
-    shapes = input_shapes(program)
+    shapes = list_input_shapes(program)
     if len(shapes) != len(config.input):
         raise SourceError(
             f"the model {path} has {len(shapes)} inputs but builder.toml names {len(config.input)}; write one [[input]] for each."
@@ -94,7 +94,7 @@ def _check_inputs(program: ExportedProgram, path: Path, config: Config) -> None:
             )
 
 
-def input_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
+def list_input_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
     names = set(program.graph_signature.user_inputs)
     return tuple(
         tuple(int(s) for s in node.meta["val"].shape)
@@ -103,7 +103,7 @@ def input_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
     )
 
 
-def output_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
+def list_output_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
     """Shapes of the outputs in order. Raises SourceError for an output that is not a tensor."""
     shapes = []
     nodes = {node.name: node for node in program.graph.nodes}

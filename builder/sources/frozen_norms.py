@@ -42,8 +42,8 @@ def freeze_norms(model: Model, calibration: Sequence[Path], evaluation: Sequence
     """
     import torch
 
-    from builder.precision.layers import layer_table
-    from builder.quality.parity import agree, torch_run
+    from builder.precision.layers import list_layers
+    from builder.quality.parity import agree, make_torch_run
     from builder.sources.batch_norm import fold_batch_norms
 
     by_norm = _collect(model, calibration)
@@ -58,9 +58,9 @@ def freeze_norms(model: Model, calibration: Sequence[Path], evaluation: Sequence
     module.graph.eliminate_dead_code()
     module.recompile()
     with torch.no_grad():
-        program = fold_batch_norms(torch.export.export(module, _inputs_like(model.program)))
-    frozen = replace(model, program=program, layers=layer_table(program))
-    before, after = (torch_run(m.program.module(), model.inputs, model.outputs) for m in (model, frozen))
+        program = fold_batch_norms(torch.export.export(module, _make_inputs(model.program)))
+    frozen = replace(model, program=program, layers=list_layers(program))
+    before, after = (make_torch_run(m.program.module(), model.inputs, model.outputs) for m in (model, frozen))
     worst = min(
         agree(after(sample), before(sample), model.outputs) for sample in read_samples(tuple(evaluation), model.inputs)
     )
@@ -122,7 +122,7 @@ def _replace(module: GraphModule, norm: Node, statistics: _Statistics, name: str
     module.graph.erase_node(norm)
 
 
-def _inputs_like(program: ExportedProgram) -> Inputs:
-    from builder.graph.equality import random_inputs
+def _make_inputs(program: ExportedProgram) -> Inputs:
+    from builder.graph.equality import make_random_inputs
 
-    return random_inputs(program)
+    return make_random_inputs(program)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
-def free_of_clashes(program: ExportedProgram) -> ExportedProgram:
+def rename_clashes(program: ExportedProgram) -> ExportedProgram:
     """The program with another name for a part at its root that is named as an attribute of `torch.fx.GraphModule`.
 
     `code` is what many networks call their codebook. A graph module has a property of that name, finds no weight in it, and every

@@ -30,7 +30,7 @@ class Rounding:
     low: int
     high: int
 
-    def same_grid(self, other: Rounding) -> bool:
+    def has_same_grid(self, other: Rounding) -> bool:
         import torch
 
         return (

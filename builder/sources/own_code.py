@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from builder.errors import EdgebundleError, MissingToolError, SourceError, reason_of
+from builder.errors import EdgebundleError, MissingToolError, SourceError, find_reason
 from builder.suggest import did_you_mean
 
 
@@ -38,16 +38,16 @@ def run_own(folder: Path, named: str, *, what: str) -> Iterator[None]:
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
             raise MissingToolError(
-                f"{what} {named!r} needs {missing!r}{user_line(error, folder)}, which is neither installed nor beside it: pip install the "
+                f"{what} {named!r} needs {missing!r}{find_user_line(error, folder)}, which is neither installed nor beside it: pip install the "
                 f"package that has it, or put the module into {folder}."
             ) from error
         except Exception as error:
             raise SourceError(
-                f"{what} {named!r} raised {reason_of(error)}{user_line(error, folder)}; run it on its own to see why."
+                f"{what} {named!r} raised {find_reason(error)}{find_user_line(error, folder)}; run it on its own to see why."
             ) from error
 
 
-def own_callable(folder: Path, named: str, *, what: str, key: str) -> Callable[..., Any]:
+def find_own_callable(folder: Path, named: str, *, what: str, key: str) -> Callable[..., Any]:
     """The callable that `named` names. Raises SourceError with the user's line; `what` it is, and the `key` of builder.toml that names it."""
     module_name, _, function_name = named.partition(":")
     loaded = import_own(folder, module_name, named, what=what, key=key)
@@ -107,15 +107,15 @@ def import_file(folder: Path, name: str, path: Path, named: str, *, what: str) -
     return loaded
 
 
-def user_line(error: Exception, folder: Path) -> str:
+def find_user_line(error: Exception, folder: Path) -> str:
     """` (file.py line N)` of the innermost frame in the user's own files, or nothing."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name} line {error.lineno})"
-    frames = own_frames(error, folder)
+    frames = list_own_frames(error, folder)
     return f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
 
 
-def own_frames(error: Exception, folder: Path) -> list[traceback.FrameSummary]:
+def list_own_frames(error: Exception, folder: Path) -> list[traceback.FrameSummary]:
     """Where it was raised, as far as that lies in the user's own files, the innermost last."""
     frames = traceback.extract_tb(error.__traceback__)
     return [f for f in frames if Path(f.filename).resolve().is_relative_to(folder.resolve())]

@@ -37,7 +37,7 @@ _TENSOR, _CHANNEL = "per_tensor", "per_channel"
 _SIGNED, _UNSIGNED = (-128, 127), (0, 255)
 
 
-def one_form(program: ExportedProgram, how: str = HOW) -> ExportedProgram:
+def unify_quantizers(program: ExportedProgram, how: str = HOW) -> ExportedProgram:
     """The program with its quantizers in the one form that everything after it knows; one without quantizers is returned as it is.
 
     Raises SourceError for quantizers that no runtime here computes with; `how` is the cure that it names.
@@ -143,7 +143,7 @@ def _unfold_weight(module: GraphModule, call: Node, how: str) -> None:
             integers = _value(module, source, how)
         floats = dequantize.target(integers, scale, zero, *dequantize.args[3:])
         again = quantize(floats, scale, zero, *dequantize.args[3:])
-    name = _layer_name(module, call)
+    name = _name_layer(module, call)
     if isinstance(zero, torch.Tensor) and bool(zero.any()):
         raise SourceError(f"the weights of {name!r} have zero points, and no runtime here has one for weights; {how}.")
     if not torch.equal(again, integers):
@@ -171,7 +171,7 @@ def _unfold_bias(module: GraphModule, call: Node, how: str) -> None:
     with torch.no_grad():
         floats = bias.target(*arguments)
     with module.graph.inserting_before(call):
-        stored = module.graph.get_attr(_register(module, _layer_name(module, call), "bias", floats))
+        stored = module.graph.get_attr(_register(module, _name_layer(module, call), "bias", floats))
     call.replace_input_with(bias, stored)
 
 
@@ -191,7 +191,7 @@ def _round_again(module: GraphModule, call: Node) -> None:
     call.replace_input_with(source, again)
 
 
-def _layer_name(module: GraphModule, call: Node) -> str:
+def _name_layer(module: GraphModule, call: Node) -> str:
     """By the weight or bias that kept its name, else by the module that the call was traced in."""
     for place in (1, 2):
         argument = (

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.project.source_kinds import IMPORT_PACKAGES
-from builder.project.used import Used, content_sha256, value_sha256
+from builder.project.used import Used, hash_content, hash_value
 
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
 _COMPILED = (".pyc", ".pyo")
@@ -78,8 +78,8 @@ class Recorder:
             if name in self.written or path.is_dir() or path.exists() != was_there:
                 continue
             inside = path.is_relative_to(self.folder)
-            files[path.relative_to(self.folder).as_posix() if inside else name] = content_sha256(path)
-        environment = {name: value_sha256(name) for name in self.variables}
+            files[path.relative_to(self.folder).as_posix() if inside else name] = hash_content(path)
+        environment = {name: hash_value(name) for name in self.variables}
         return Used(files=dict(sorted(files.items())), environment=dict(sorted(environment.items())))
 
 

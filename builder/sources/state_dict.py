@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError, reason_of
+from builder.errors import SourceError, find_reason
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,13 +61,13 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise SourceError(
             f"the checkpoint {path} holds more than tensors and its code is not run "
-            f"({reason_of(error)}); save model.state_dict() instead, best as .safetensors."
+            f"({find_reason(error)}); save model.state_dict() instead, best as .safetensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise SourceError(
-            f"the checkpoint {path} is damaged or not a torch file ({reason_of(error)}); write it again."
+            f"the checkpoint {path} is damaged or not a torch file ({find_reason(error)}); write it again."
         ) from error
-    state = _weights_in(loaded)
+    state = _find_weights(loaded)
     if state is None:
         raise SourceError(f"the checkpoint {path} is not a state dict of tensors; save model.state_dict().")
     return state
@@ -118,7 +118,7 @@ def _numbers() -> list[Any]:
     return [np.dtype, np.ndarray, *kinds, *named]
 
 
-def _weights_in(loaded: Any) -> dict[str, Tensor] | None:
+def _find_weights(loaded: Any) -> dict[str, Tensor] | None:
     """The tensors of a state dict, of what trainers wrap around one, or of a whole pickled network; None where there are none."""
     import torch
 
@@ -129,7 +129,7 @@ def _weights_in(loaded: Any) -> dict[str, Tensor] | None:
     tensors = {key: value for key, value in loaded.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
     for key in (*AVERAGED, *_PLAIN):
         inner = loaded.get(key)
-        if isinstance(inner, dict | Shell) and (weights := _weights_in(inner)):
+        if isinstance(inner, dict | Shell) and (weights := _find_weights(inner)):
             return weights
     # A step count or a name beside the weights is not one of them.
     others = [value for key, value in loaded.items() if key not in tensors and isinstance(value, dict | list | Shell)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.errors import SourceError, UnsupportedOperation, reason_of
+from builder.errors import SourceError, UnsupportedOperation, find_reason
 from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
@@ -32,7 +32,7 @@ def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, and UnsupportedOperation where torch cannot convert the archive."""
     import torch
 
-    from builder.quality.parity import Original, random_sample, torch_run
+    from builder.quality.parity import Original, draw_sample, make_torch_run
     from builder.quality.parity import gate as gate_outputs
     from builder.sources.exported import check_outputs
 
@@ -41,19 +41,19 @@ def load(path: Path, config: Config) -> Loaded:
         script: Any = cast(Any, torch.jit).load(path, map_location="cpu").eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise SourceError(
-            f"the TorchScript model {path} cannot be loaded by torch {torch.__version__} ({reason_of(error)}); save it again with this version."
+            f"the TorchScript model {path} cannot be loaded by torch {torch.__version__} ({find_reason(error)}); save it again with this version."
         ) from error
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
     )
-    sample = random_sample(specs, 0)
+    sample = draw_sample(specs, 0)
     arguments = tuple(torch.from_numpy(sample[spec.name]) for spec in specs)
     try:
         with torch.no_grad():
             outputs = script(*arguments)
     except RuntimeError as error:
         raise SourceError(
-            f"the TorchScript model {path} rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
+            f"the TorchScript model {path} rejects inputs of the shapes in builder.toml: {find_reason(error)}; correct 'shape' of the inputs."
         ) from error
     names = [output.name for output in config.output]
     if not isinstance(outputs, torch.Tensor):
@@ -64,8 +64,10 @@ def load(path: Path, config: Config) -> Loaded:
     program = _convert(script, arguments) or _by_onnx(script, arguments, path, config)
 
     def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
-        original = Original(run=torch_run(script, specs, outputs), runtime=f"TorchScript {torch.__version__}")
-        return gate_outputs(original, torch_run(program.module(), specs, outputs), samples, outputs, where=path.name)
+        original = Original(run=make_torch_run(script, specs, outputs), runtime=f"TorchScript {torch.__version__}")
+        return gate_outputs(
+            original, make_torch_run(program.module(), specs, outputs), samples, outputs, where=path.name
+        )
 
     return Loaded(program=program, gate=gate)
 
@@ -130,7 +132,7 @@ def _by_onnx(script: Any, arguments: tuple[Any, ...], path: Path, config: Config
             return onnx.load(file, config).program
         except Exception as error:  # the exporter raises what its many parts raise
             raise UnsupportedOperation(
-                f"torch cannot convert the TorchScript model {path}, neither directly nor by ONNX ({reason_of(error)}); bring the Python "
+                f"torch cannot convert the TorchScript model {path}, neither directly nor by ONNX ({find_reason(error)}); bring the Python "
                 "network as 'module:callable' with a checkpoint."
             ) from error
 

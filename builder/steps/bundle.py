@@ -21,20 +21,20 @@ from builder.bundle import (
     ModelInfo,
     Tool,
     Variant,
-    file_sha256,
-    tree_bytes,
-    tree_files,
-    tree_sha256,
+    count_tree_bytes,
+    hash_file,
+    hash_tree,
+    list_tree,
 )
 from builder.precision.plan import PlanFile
 from builder.precision.scheme import SCHEMES
 from builder.project.project import Project
-from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
-from builder.quality.steadiness import floor_db
-from builder.sources import environment_of
+from builder.project.source_kinds import IMPORT_PACKAGES, find_source_kind
+from builder.quality.steadiness import compute_floor_db
+from builder.sources import find_environment
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import content_key, keep_entry, read_versions
+from builder.storage.cache import keep_entry, make_content_key, read_versions
 from builder.storage.output import copy_into
 
 # Least agreement of a device with a golden, in dB. Kernels of other versions round int8 otherwise: LiteRT 2.3 and TFLite
@@ -53,7 +53,7 @@ def assemble_bundle(
     failures: tuple[FailedVariant, ...] = (),
 ) -> Bundle:
     """The bundle of these variants, each made from the source of its size in `sources`; `source` is the input's own. Kept in the cache and opened from there (so its hashes are checked)."""
-    key = content_key(
+    key = make_content_key(
         {
             "model": project.config.model.model_dump(mode="json"),
             "source": source.key,
@@ -99,7 +99,7 @@ def write_bundle(
         outputs=source.result.outputs,
         variants=described,
         goldens=goldens,
-        files=tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root)),
+        files=tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=hash_file(p)) for p in list_tree(root)),
         tools=_tools(project, variants),
         licences=(project.config.model.licence,),
         failures=failures,
@@ -110,11 +110,11 @@ def write_bundle(
 
 def _tools(project: Project, variants: Sequence[VariantStep]) -> tuple[Tool, ...]:
     """What decided the bytes: packages of this environment, and those that an environment of its own is made of."""
-    packages = {"torch", "numpy", "edgebundle", *IMPORT_PACKAGES.get(source_kind(project.config.model.source), ())}
+    packages = {"torch", "numpy", "edgebundle", *IMPORT_PACKAGES.get(find_source_kind(project.config.model.source), ())}
     packages.update(name for step in variants for name in BACKENDS[step.section.backend].SPEC.packages)
     version_of = read_versions(tuple(packages))
-    isolated = [environment_of(project.config, project.folder)]
-    others = [step.section.options.other_converter() for step in variants]
+    isolated = [find_environment(project.config, project.folder)]
+    others = [step.section.options.find_other_converter() for step in variants]
     isolated += [other.environment for other in others if other is not None]
     for environment in isolated:
         if environment is not None:
@@ -133,8 +133,8 @@ def _variant(step: VariantStep, root: Path) -> Variant:
         backend=step.section.backend,
         delegate=step.section.delegate,
         file=target.relative_to(root).as_posix(),
-        bytes=tree_bytes(target),
-        sha256=tree_sha256(target),
+        bytes=count_tree_bytes(target),
+        sha256=hash_tree(target),
         **{name: getattr(step.result, name) for name in VARIANT_FIELDS},
     )
 
@@ -178,7 +178,7 @@ def _goldens(
             )
             floats = all(SCHEMES[layer.realised].mode == "float" for layer in step.result.layers)
             kind = "float" if floats else "quantized"
-            least = floor_db(GOLDEN_MIN_PSNR_DB[kind], source.result.noise_db, "fp16" if floats else "int8")
+            least = compute_floor_db(GOLDEN_MIN_PSNR_DB[kind], source.result.noise_db, "fp16" if floats else "int8")
             delegate = BACKENDS[step.section.backend].SPEC.delegate(step.section.delegate)
             worst = step.result.quality.psnr_db_worst
             if (

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import DataError, Interrupted
 from builder.project.compression import CompressSection
-from builder.project.data import DataFile, data_files
-from builder.project.project import Project, own_modules
+from builder.project.data import DataFile, find_data_files
+from builder.project.project import Project, find_own_modules
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
 from builder.steps.step import Step, Working, run_step
 from builder.steps.variant import VariantStep
-from builder.storage.cache import cache_root, content_key, keep_entry, read_versions
+from builder.storage.cache import find_cache_root, keep_entry, make_content_key, read_versions
 from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJob, JudgeResult
 from builder.workers.supervisor import run_job
 
@@ -30,7 +30,7 @@ def training_files(project: Project, section: CompressSection, listener: Listene
     """The pictures to train on. Raises DataError for one that quality is judged on."""
     files = project.data.calibration
     if section.data is not None:
-        files = data_files(project.folder, section.data, "training", "[compress]")
+        files = find_data_files(project.folder, section.data, "training", "[compress]")
     held_out = {file.sha256: file.path.name for file in project.data.evaluation}
     for file in files:
         if file.sha256 in held_out:
@@ -52,17 +52,17 @@ def compress_network(
     files = training_files(project, section, listener)
     trained = section.model_dump(mode="json", exclude={"backend", "save_every_s", "time_s"})
     trained["budget"] = {key: trained["budget"][key] for key in ("max_parameters", "max_macs")}
-    key = content_key(
+    key = make_content_key(
         {
             "source": source.key,
             "section": trained,
-            "own": _own_code(project, section),
+            "own": _hash_own_code(project, section),
             "files": [file.sha256 for file in files],
             "versions": read_versions(PACKAGES),
         }
     )
     what = "the smaller network"
-    state = cache_root() / "compress-states" / key
+    state = find_cache_root() / "compress-states" / key
     if not resume:
         shutil.rmtree(state, ignore_errors=True)
 
@@ -87,11 +87,11 @@ def compress_network(
     return folder, CompressResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
 
-def _own_code(project: Project, section: CompressSection) -> dict[str, str]:
+def _hash_own_code(project: Project, section: CompressSection) -> dict[str, str]:
     """Hashes of the modules beside builder.toml, where the loss is one of them."""
     if not isinstance(section.loss, str):
         return {}
-    return {path.relative_to(project.folder).as_posix(): file_sha256(path) for path in own_modules(project.folder)}
+    return {path.relative_to(project.folder).as_posix(): hash_file(path) for path in find_own_modules(project.folder)}
 
 
 def judge(

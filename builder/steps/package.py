@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from builder.bundle import Bundle, file_sha256, tree_sha256
+from builder.bundle import Bundle, hash_file, hash_tree
 from builder.errors import ConfigError
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, keep_entry
+from builder.storage.cache import keep_entry, make_content_key
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageRequest, PackageResult
 from builder.workers.messages import RESULT
@@ -31,14 +31,14 @@ def build_package(
     target = TARGETS[target_name]
     section = project.config.package.of(target_name) if project is not None else None
     asked = target.make_request(bundle, section, project.folder if project is not None else None)
-    key = content_key(
+    key = make_content_key(
         {
             "bundle": bundle.sha256,
             "target": target_name,
             "formats": formats,
-            **_request_key(asked),
-            "options": _options_key(options),
-            "code": target.sources_sha256(),
+            **_make_request_key(asked),
+            "options": _make_options_key(options),
+            "code": target.hash_sources(),
         }
     )
     what = f"the {target_name} package"
@@ -64,21 +64,21 @@ def build_package(
     return folder / "files", _PACKAGE_RESULT.validate_json((folder / RESULT).read_bytes())
 
 
-def _request_key(asked: PackageRequest) -> dict[str, object]:
+def _make_request_key(asked: PackageRequest) -> dict[str, object]:
     """Of what a section asks for; files by their content."""
     there = asked.app is not None and asked.app.exists()
     return {
         "app": [asked.application_id, asked.version_name, asked.version_code],
         "system": [asked.deployment_target, asked.team, asked.second_runtime],
         "remote": asked.remote,
-        "keystore": file_sha256(asked.keystore.path) if asked.keystore else None,
-        "prebuilt": tree_sha256(asked.app) if asked.app is not None and there else None,
+        "keystore": hash_file(asked.keystore.path) if asked.keystore else None,
+        "prebuilt": hash_tree(asked.app) if asked.app is not None and there else None,
     }
 
 
-def _options_key(options: PackageOptions) -> list[object]:
+def _make_options_key(options: PackageOptions) -> list[object]:
     runtime = options.runtime
     if runtime is not None and runtime.file is not None and not runtime.file.is_file():
         raise ConfigError(f"the runtime {runtime.file} does not exist; correct --runtime {runtime.name}=FILE.")
-    local = file_sha256(runtime.file) if runtime is not None and runtime.file is not None else None
+    local = hash_file(runtime.file) if runtime is not None and runtime.file is not None else None
     return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle, options.execute]

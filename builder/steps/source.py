@@ -7,19 +7,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bundle import tree_sha256
+from builder.bundle import hash_tree
 from builder.errors import DataError, MissingToolError
 from builder.project.condition_inputs import find_uncovered
 from builder.project.config import VariantSection
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
 from builder.project.small_pictures import find_small
-from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
+from builder.project.source_kinds import IMPORT_PACKAGES, find_source_kind
 from builder.project.used import recall, remember
-from builder.sources import environment_of
+from builder.sources import find_environment
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, find_whole, hold_lock, keep_entry, locate, making, publish, read_versions
-from builder.storage.environments import python_of
+from builder.storage.cache import (
+    find_whole,
+    hold_lock,
+    keep_entry,
+    locate,
+    make_content_key,
+    making,
+    publish,
+    read_versions,
+)
+from builder.storage.environments import make_python
 from builder.workers.messages import RESULT, SourceJob, SourceResult
 from builder.workers.orders import TORCH
 from builder.workers.servers import warm
@@ -75,27 +84,27 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
 
 def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
     """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
-    known = recall(project.source_key(), project.folder)
+    known = recall(project.make_source_key(), project.folder)
     if known is None or find_whole("source", known) is None:
         warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
 
 
 def _source(project: Project, job: SourceJob, listener: Listener) -> tuple[str, bool]:
     """The key of the loaded source, and whether an earlier run had made it from all that its factory would use today."""
-    base = project.source_key()
+    base = project.make_source_key()
     with hold_lock(f"source {base}"):
         known = None if project.fresh.first("source", base) else recall(base, project.folder)
         if known is not None and find_whole("source", known) is not None:
             return known, True
-        if (needed := environment_of(project.config, project.folder)) is not None:
-            python_of(needed, listener.warn)
+        if (needed := find_environment(project.config, project.folder)) is not None:
+            make_python(needed, listener.warn)
         with making("source") as work:
             run_job(
                 job, work, what=WHAT, limits=project.config.limits, on_stage=lambda text: listener.stage(WHAT, text)
             )
             used = SourceResult.model_validate_json((work / RESULT).read_text(encoding="utf-8")).used
             # With the hash of the network itself: one that came out otherwise, whatever made it so, has another key.
-            key = content_key({"base": base, "used": used.model_dump(mode="json"), "made": tree_sha256(work)})
+            key = make_content_key({"base": base, "used": used.model_dump(mode="json"), "made": hash_tree(work)})
             publish(work, "source", key)
         remember(base, used, key)
         return key, False
@@ -103,7 +112,7 @@ def _source(project: Project, job: SourceJob, listener: Listener) -> tuple[str, 
 
 def require_importer(project: Project) -> None:
     """What reads the model's file is installed. Raises MissingToolError with the command that adds it."""
-    kind = source_kind(project.config.model.source)
+    kind = find_source_kind(project.config.model.source)
     extra = "keras" if kind == "keras" else "onnx"
     needed = ("keras", "h5py") if kind == "keras" else IMPORT_PACKAGES.get(kind, ())
     missing = [name for name, version in read_versions(needed).items() if version == "missing"]
@@ -120,7 +129,7 @@ def hold_out(project: Project, listener: Listener) -> None:
     """
     sets = {"calibration": project.data.calibration, "evaluation": project.data.evaluation}
     inputs = project.config.input
-    key = content_key(
+    key = make_content_key(
         {name: [file.sha256 for file in files] for name, files in sets.items()}
         | {"code": project.code, "inputs": [section.model_dump(mode="json") for section in inputs]}
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, find_whole, keep_entry, locate
+from builder.storage.cache import find_whole, keep_entry, locate, make_content_key
 from builder.workers.messages import RESULT, AnyJob
 from builder.workers.supervisor import RunJob, run_job
 
@@ -32,7 +32,7 @@ class Step(Generic[Result]):
 
     @cached_property
     def key(self) -> str:
-        return content_key({"step": self.kind, **self.content})
+        return make_content_key({"step": self.kind, **self.content})
 
     @property
     def folder(self) -> Path:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import DataError, Interrupted
-from builder.project.data import DataFile, data_files
-from builder.project.project import Project, own_modules
+from builder.project.data import DataFile, find_data_files
+from builder.project.project import Project, find_own_modules
 from builder.project.training import TrainSection
 from builder.steps.listener import Listener
-from builder.storage.cache import cache_root, content_key, keep_entry, read_versions
+from builder.storage.cache import find_cache_root, keep_entry, make_content_key, read_versions
 from builder.training.team import read_team
 from builder.workers.messages import RESULT, TrainJob, TrainResult
 from builder.workers.supervisor import run_job
@@ -29,7 +29,7 @@ def list_photographs(project: Project, section: TrainSection) -> tuple[DataFile,
     files = {
         file.path: file
         for pattern in section.data
-        for file in data_files(project.folder, pattern, "training", "[train]")
+        for file in find_data_files(project.folder, pattern, "training", "[train]")
     }
     held_out = {file.sha256: file.path.name for file in project.data.evaluation}
     for file in files.values():
@@ -40,7 +40,7 @@ def list_photographs(project: Project, section: TrainSection) -> tuple[DataFile,
     return tuple(files.values())
 
 
-def style_pictures(project: Project, section: TrainSection) -> tuple[Path, ...]:
+def find_style_pictures(project: Project, section: TrainSection) -> tuple[Path, ...]:
     """Raises DataError for one that does not exist."""
     paths = tuple(project.folder / name for name in section.styles)
     for path in paths:
@@ -54,24 +54,24 @@ def train_network(
 ) -> tuple[Path, TrainResult] | None:
     """The directory of the weights, and how the training went; kept by content. None in a process that only helps the first one."""
     team = read_team()
-    files, styles = list_photographs(project, section), style_pictures(project, section)
+    files, styles = list_photographs(project, section), find_style_pictures(project, section)
     start = project.folder / section.start if section.start is not None else None
-    key = content_key(
+    key = make_content_key(
         {
             "model": project.config.model.model_dump(mode="json", include={"source", "arguments"}),
             "tensors": [t.model_dump(mode="json") for t in (*project.config.input, *project.config.output)],
             "section": section.model_dump(mode="json", exclude=set(HARMLESS)),
-            "own": {p.relative_to(project.folder).as_posix(): file_sha256(p) for p in own_modules(project.folder)},
+            "own": {p.relative_to(project.folder).as_posix(): hash_file(p) for p in find_own_modules(project.folder)},
             "files": [file.sha256 for file in files],
-            "styles": [file_sha256(path) for path in styles],
-            "start": None if start is None or not start.is_file() else file_sha256(start),
+            "styles": [hash_file(path) for path in styles],
+            "start": None if start is None or not start.is_file() else hash_file(start),
             "evaluation": [file.sha256 for file in project.data.evaluation],
             "processes": team.size,
             "versions": read_versions(PACKAGES),
             "code": project.code,
         }
     )
-    state = cache_root() / "train-states" / f"{key}.state"
+    state = find_cache_root() / "train-states" / f"{key}.state"
     job = TrainJob(
         config=project.config.model_copy(update={"train": section}),
         folder=project.folder,

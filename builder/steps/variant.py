@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
-from builder.bundle import LayerPrecision, file_sha256
+from builder.bundle import LayerPrecision, hash_file
 from builder.errors import DataError, MissingToolError, VerificationError
 from builder.legalize.for_variant import check_rewrites, choose
 from builder.precision.plan import resolve
@@ -20,8 +20,8 @@ from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SOURCE_PACKAGES, SourceStep
 from builder.steps.step import Step, Working, run_step
-from builder.storage.cache import content_key, read_versions
-from builder.storage.environments import python_of
+from builder.storage.cache import make_content_key, read_versions
+from builder.storage.environments import make_python
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
 
 # Of the layers that stay floats; a sentence has to end.
@@ -97,10 +97,10 @@ def lower_variant(
 
     Raises ConversionError, VerificationError, DataError, Interrupted.
     """
-    step = variant_step(project, source, section, plan, perceptual)
-    other = section.options.other_converter()
+    step = make_variant_step(project, source, section, plan, perceptual)
+    other = section.options.find_other_converter()
     if other is not None and (project.fresh.wanted or not step.is_kept):
-        python_of(other.environment, working.listener.warn)
+        make_python(other.environment, working.listener.warn)
     result = run_step(step, project, working)
     if section.require_proven and result.unproven is not None:
         raise VerificationError(
@@ -136,7 +136,7 @@ def _tell_floats(section: VariantSection, result: VariantResult, listener: Liste
         )
 
 
-def variant_step(
+def make_variant_step(
     project: Project,
     source: SourceStep,
     section: VariantSection,
@@ -161,7 +161,7 @@ def variant_step(
             "plan": _plan_content(plan),
             "calibration": [file.sha256 for file in calibration],
             "versions": read_versions(BACKENDS[section.backend].SPEC.packages),
-            **_perceptual_key(perceptual),
+            **_make_perceptual_key(perceptual),
         },
         job=job,
         result=VariantResult,
@@ -178,9 +178,9 @@ def _job(
 ) -> VariantJob:
     backend = BACKENDS[section.backend]
     halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
-    traits = backend.SPEC.delegate(section.delegate).traits_with(halves=halves)
+    traits = backend.SPEC.delegate(section.delegate).list_traits(halves=halves)
     # the rewrites are made for what the usual converter makes of them
-    usual = section.options.other_converter() is None
+    usual = section.options.find_other_converter() is None
     rewrites = choose(traits, project.config.legalize.off) if usual else ()
     required = project.config.legalize.require
     check_rewrites("require", required)
@@ -206,7 +206,7 @@ def _make_shared_keys(
     legalized: Mapping[str, object], section: VariantSection, plan: SupportedPlan, calibration: Sequence[DataFile]
 ) -> SharedKeys:
     """Of what plans share: the rewritten program, the fp32 file, what calibration saw."""
-    other = section.options.other_converter()
+    other = section.options.find_other_converter()
     floats = {
         **legalized,
         "backend": section.backend,
@@ -215,9 +215,9 @@ def _make_shared_keys(
         "versions": read_versions(BACKENDS[section.backend].SPEC.packages),
     }
     return SharedKeys(
-        legalized=content_key(legalized),
-        floats=content_key(floats),
-        observed=content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
+        legalized=make_content_key(legalized),
+        floats=make_content_key(floats),
+        observed=make_content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
     )
 
 
@@ -232,7 +232,7 @@ def _plan_content(plan: SupportedPlan) -> dict[str, object]:
     }
 
 
-def _perceptual_key(request: PerceptualRequest | None) -> dict[str, str]:
+def _make_perceptual_key(request: PerceptualRequest | None) -> dict[str, str]:
     if request is None:
         return {}
-    return {"perceptual": "" if request.lpips is None else file_sha256(request.lpips)}
+    return {"perceptual": "" if request.lpips is None else hash_file(request.lpips)}

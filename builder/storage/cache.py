@@ -16,21 +16,21 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.errors import ConversionError, OutputError
 
 # Another build may be making the very entry; it has its own limits.
 LOCK_WAIT_S = 3600.0
 
 
-def cache_root() -> Path:
+def find_cache_root() -> Path:
     """Where results are kept: $EDGEBUNDLE_CACHE, else $XDG_CACHE_HOME/edgebundle, else ~/.cache/edgebundle."""
     if chosen := os.environ.get("EDGEBUNDLE_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebundle"
 
 
-def content_key(parts: object) -> str:
+def make_content_key(parts: object) -> str:
     """Key of a step: hash over JSON of all that decides its result (inputs' hashes, plan, versions)."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -47,7 +47,7 @@ def read_versions(packages: tuple[str, ...]) -> dict[str, str]:
     return version_of
 
 
-def code_sha256(folder: Path) -> str:
+def hash_code(folder: Path) -> str:
     """Hash of all Python sources below a folder, so that a changed builder never returns an old result."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -58,7 +58,7 @@ def code_sha256(folder: Path) -> str:
 @contextmanager
 def hold_lock(name: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
     """Hold the lock of this name; locks of killed processes free themselves. Raises filelock.Timeout."""
-    folder = cache_root() / "locks"
+    folder = find_cache_root() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock", timeout=wait_s)
     with lock:
@@ -67,7 +67,7 @@ def hold_lock(name: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
 
 def locate(step: str, key: str) -> Path:
     """Where the entry of a step lies; it exists only when it is complete."""
-    return cache_root() / step / key
+    return find_cache_root() / step / key
 
 
 def find_whole(step: str, key: str) -> Path | None:
@@ -113,7 +113,7 @@ def keep_entry(step: str, key: str, make: Callable[[Path], object], *, forget: b
 @contextmanager
 def making(step: str, key: str = "new") -> Iterator[Path]:
     """A fresh directory to fill, which vanishes unless `publish` makes an entry of it. `key`: of the entry, where it is known."""
-    home = cache_root() / step
+    home = find_cache_root() / step
     home.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
     try:
@@ -132,7 +132,7 @@ def publish(work: Path, step: str, key: str) -> Path:
     """Make a filled directory of `making` the entry of this key; one that was made in the meantime, of the same content, stays."""
     final = locate(step, key)
     if not final.exists():
-        hashes = {path.relative_to(work).as_posix(): file_sha256(path) for path in tree_files(work)}
+        hashes = {path.relative_to(work).as_posix(): hash_file(path) for path in list_tree(work)}
         replace_text(_listing(final), json.dumps(hashes))
         work.rename(final)
     return final
@@ -166,6 +166,6 @@ def _listing(folder: Path) -> Path:
 def _is_whole(folder: Path, listing: Path) -> bool:
     try:
         hashes: object = json.loads(listing.read_text(encoding="utf-8"))
-        return hashes == {path.relative_to(folder).as_posix(): file_sha256(path) for path in tree_files(folder)}
+        return hashes == {path.relative_to(folder).as_posix(): hash_file(path) for path in list_tree(folder)}
     except (OSError, ValueError):
         return False

@@ -9,8 +9,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bundle import tree_bytes
-from builder.storage.cache import cache_root, drop
+from builder.bundle import count_tree_bytes
+from builder.storage.cache import drop, find_cache_root
 
 OTHERS = ("environments", "source-used")  # kept otherwise than as results with a listing
 
@@ -36,8 +36,8 @@ def look() -> CacheContent:
     steps = []
     for home in _homes():
         entries = [path for path in home.iterdir() if path.is_dir()]
-        steps.append(StepContent(name=home.name, results=len(entries), bytes=tree_bytes(home)))
-    return CacheContent(root=cache_root(), bytes=sum(step.bytes for step in steps), steps=tuple(steps))
+        steps.append(StepContent(name=home.name, results=len(entries), bytes=count_tree_bytes(home)))
+    return CacheContent(root=find_cache_root(), bytes=sum(step.bytes for step in steps), steps=tuple(steps))
 
 
 def clear() -> int:
@@ -60,14 +60,14 @@ def trim(limit: int) -> int:
     for _, step, key in used:
         if left - freed <= limit:
             break
-        freed += tree_bytes(cache_root() / step / key)
+        freed += count_tree_bytes(find_cache_root() / step / key)
         drop(step, key)
     return freed
 
 
 def _homes() -> list[Path]:
     """One directory a step. Where the cache is a directory that holds something else too, that is not looked at."""
-    root = cache_root()
+    root = find_cache_root()
     if not root.is_dir():
         return []
     inside = (path for path in sorted(root.iterdir()) if path.is_dir() and not path.is_symlink())

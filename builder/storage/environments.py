@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.errors import MissingToolError, reason_of
+from builder.errors import MissingToolError, find_reason
 from builder.process import ToolError, run
-from builder.storage.cache import cache_root, content_key, hold_lock
+from builder.storage.cache import find_cache_root, hold_lock, make_content_key
 
 # Gigabytes over a slow line: what takes longer hangs.
 INSTALL_LIMIT_S = 1800.0
@@ -31,7 +31,7 @@ class Environment:
 
     @property
     def key(self) -> str:
-        return content_key({"packages": self.packages, "python": list(sys.version_info[:3]), "at": sys.prefix})
+        return make_content_key({"packages": self.packages, "python": list(sys.version_info[:3]), "at": sys.prefix})
 
 
 # Sets that were tried together on Python 3.11; all other versions they take are pinned too where newer ones break them.
@@ -60,12 +60,12 @@ ONNX2TF = Environment(
 )  # fmt: skip
 
 
-def python_of(environment: Environment, announce: Callable[[str], None]) -> Path:
+def make_python(environment: Environment, announce: Callable[[str], None]) -> Path:
     """The environment's Python, made if it is not there; `announce` hears what will be fetched and how large it is.
 
     Raises MissingToolError with the last lines of the installer.
     """
-    folder = cache_root() / "environments" / f"{environment.name}-{environment.key}"
+    folder = find_cache_root() / "environments" / f"{environment.name}-{environment.key}"
     python = folder / "bin" / "python"
     if (folder / COMPLETE).is_file():
         return python
@@ -87,7 +87,7 @@ def python_of(environment: Environment, announce: Callable[[str], None]) -> Path
         except (ToolError, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise MissingToolError(
-                f"the environment {environment.name} could not be installed: {reason_of(str(error))}; "
+                f"the environment {environment.name} could not be installed: {find_reason(str(error))}; "
                 f"check the network and free {environment.bytes / 1e9:.1f} GB below {folder.parent} (or set EDGEBUNDLE_CACHE), then run again."
             ) from error
     return python

@@ -13,7 +13,7 @@ from typing import Literal
 
 from filelock import Timeout
 
-from builder.bundle import OWNER_FILE, file_sha256, tree_files
+from builder.bundle import OWNER_FILE, hash_file, list_tree
 from builder.errors import OutputError
 from builder.storage.cache import hold_lock
 
@@ -84,13 +84,13 @@ def refuse_foreign(out: Path, kind: Kind) -> None:
     was = ours.pop(KIND, kind)
     if was != kind:
         raise OutputError(f"{out} holds {was} of this tool, and {kind} would take its place; choose another -o.")
-    for path in tree_files(out):
+    for path in list_tree(out):
         name = path.relative_to(out).as_posix()
         if name == OWNER_FILE:
             continue
         if name not in ours:
             raise OutputError(f"{out} holds {name}, which this tool did not write; choose another -o or move it away.")
-        if file_sha256(path) != ours[name]:
+        if hash_file(path) != ours[name]:
             raise OutputError(
                 f"{out} holds {name}, which was changed since this tool wrote it; choose another -o or move it away."
             )
@@ -105,7 +105,7 @@ def remove_leftovers(out: Path) -> None:
 
 def copy_into(source: Path, target: Path) -> None:
     """Copy the files of a directory (or one file) with plain modes; what is executable stays so."""
-    for path in tree_files(source):
+    for path in list_tree(source):
         to = target / path.relative_to(source) if source.is_dir() else target
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, to)
@@ -126,7 +126,7 @@ def _keep_others(out: Path, work: Path) -> None:
 
 
 def _mark(work: Path, kind: Kind) -> None:
-    hashes = {KIND: kind} | {p.relative_to(work).as_posix(): file_sha256(p) for p in tree_files(work)}
+    hashes = {KIND: kind} | {p.relative_to(work).as_posix(): hash_file(p) for p in list_tree(work)}
     (work / OWNER_FILE).write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -139,7 +139,7 @@ class Target(Protocol):
     def AUDITED(self) -> tuple[str, ...]:
         """Suffixes of the packages that `audited` looks into."""
 
-    def section_kind(self) -> type[Section] | None:
+    def load_section_kind(self) -> type[Section] | None:
         """The model of its section below [package], where it has one."""
 
     def takes(self, runtime: Runtime | None, section: Any) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ class Target(Protocol):
     def doctor(self) -> list[Need]:
         """What the target needs on this machine, and what is there."""
 
-    def sources_sha256(self) -> str:
+    def hash_sources(self) -> str:
         """Hash of all that decides a package beside the request, so that a changed source never returns an old package."""
 
     def package(self, request: PackageRequest) -> PackageResult:

@@ -7,7 +7,7 @@ from pathlib import Path
 from builder.errors import MissingToolError
 
 
-def mobile_root() -> Path:
+def find_mobile_root() -> Path:
     """The directory that holds `android/` (and the other mobile projects)."""
     package = Path(__file__).resolve().parents[1]
     for root in (package / "_mobile", package.parent / "mobile"):

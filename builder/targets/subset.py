@@ -6,11 +6,11 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from builder.backends import backends_of
+from builder.backends import list_backends
 from builder.bundle import MANIFEST, Bundle, FileHash, Golden, GoldenTensor, Manifest, TensorSpec
-from builder.bundle.tensors import golden_tensor, peak_of, psnr_db, specs_of
+from builder.bundle.tensors import find_peak, list_specs, measure_psnr_db, read_golden
 from builder.errors import ConfigError
-from builder.targets.sparse_goldens import sparse_goldens
+from builder.targets.sparse_goldens import make_sparse_goldens
 
 # A picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed.
 SHARE_DB = 15.0
@@ -27,7 +27,7 @@ def write_subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundl
     manifest = bundle.manifest
     kept = tuple(v for v in manifest.variants if v.file.endswith(artifacts))
     if not kept:
-        backends = backends_of(artifacts)
+        backends = list_backends(artifacts)
         raise ConfigError(
             f"the bundle has no variant for {' or '.join(backends)} (it has {', '.join(v.id for v in manifest.variants)}); "
             f'add a [[variant]] with backend = "{backends[0]}" to builder.toml.'
@@ -35,8 +35,10 @@ def write_subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundl
     ids = {v.id for v in kept}
     smallest = _smallest(bundle, tuple(_for_phones(golden, ids) for golden in manifest.goldens))
     shared = tuple(_sharing(bundle, golden) for golden in smallest)
-    goldens, made = sparse_goldens(bundle, shared)
-    dropped = _own_files(manifest) - _own_files(manifest.model_copy(update={"variants": kept, "goldens": goldens}))
+    goldens, made = make_sparse_goldens(bundle, shared)
+    dropped = _list_own_files(manifest) - _list_own_files(
+        manifest.model_copy(update={"variants": kept, "goldens": goldens})
+    )
     files = tuple(
         f for f in manifest.files if not any(f.file == name or f.file.startswith(name + "/") for name in dropped)
     )
@@ -67,7 +69,7 @@ def _sharing(bundle: Bundle, golden: Golden) -> Golden:
     expected = []
     for outputs in golden.expected:
         variant = next(v for v in bundle.manifest.variants if v.id == outputs.variant)
-        specs = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
+        specs = {spec.name: spec for spec in list_specs(bundle.manifest.outputs, variant.outputs)}
         tensors = []
         for own in outputs.tensors:
             alike = (p for p in pictures if _alike(bundle, p, own, specs[own.name], outputs.min_psnr_db + SHARE_DB))
@@ -80,8 +82,8 @@ def _sharing(bundle: Bundle, golden: Golden) -> Golden:
 def _alike(bundle: Bundle, other: GoldenTensor, own: GoldenTensor, spec: TensorSpec, least_db: float) -> bool:
     if (other.name, other.encoding, own.encoding) != (own.name, "png", "png"):
         return False
-    expected = golden_tensor(bundle.root, own, spec)
-    return psnr_db(golden_tensor(bundle.root, other, spec), expected, peak_of(spec, expected)) >= least_db
+    expected = read_golden(bundle.root, own, spec)
+    return measure_psnr_db(read_golden(bundle.root, other, spec), expected, find_peak(spec, expected)) >= least_db
 
 
 def _smallest(bundle: Bundle, goldens: tuple[Golden, ...]) -> tuple[Golden, ...]:
@@ -95,14 +97,16 @@ def _smallest(bundle: Bundle, goldens: tuple[Golden, ...]) -> tuple[Golden, ...]
 
 
 def _bytes(bundle: Bundle, golden: Golden) -> int:
-    return sum(bundle.path(name).stat().st_size for name in _golden_files(golden))
+    return sum(bundle.path(name).stat().st_size for name in _list_golden_files(golden))
 
 
-def _own_files(manifest: Manifest) -> set[str]:
+def _list_own_files(manifest: Manifest) -> set[str]:
     """The files (or artifact directories) that variants and goldens name."""
-    return {v.file for v in manifest.variants} | {name for golden in manifest.goldens for name in _golden_files(golden)}
+    return {v.file for v in manifest.variants} | {
+        name for golden in manifest.goldens for name in _list_golden_files(golden)
+    }
 
 
-def _golden_files(golden: Golden) -> set[str]:
+def _list_golden_files(golden: Golden) -> set[str]:
     tensors = (*golden.inputs, *golden.reference, *(t for outputs in golden.expected for t in outputs.tensors))
     return {tensor.file for tensor in tensors}

@@ -25,7 +25,7 @@ def compare_content(got: Tensor, want: Tensor) -> Tensor:
     return ((got - want).square().mean((1, 2, 3)) / want.var((1, 2, 3), correction=0).clamp_min(LEAST)).mean()
 
 
-def gram_distance(got: Tensor, want: Tensor) -> Tensor:
+def measure_gram_distance(got: Tensor, want: Tensor) -> Tensor:
     """Gram matrices `[n, c, c]`: mean of (G_ij - S_ij)^2 / (P_i P_j), where P_i = S_ii + mean_k S_kk.
 
     Gatys, Ecker and Bethge, 2016, with each channel in units of its power: a few loud channels do not decide alone. The mean power
@@ -74,7 +74,7 @@ def wasserstein(got: Tensor, want: Tensor) -> Tensor:
     return ((got - want).square().mean((1, 2)) / want.var(2, correction=0).mean(1).clamp_min(LEAST)).mean()
 
 
-def palette_directions(count: int = 16) -> Tensor:
+def spread_directions(count: int = 16) -> Tensor:
     """Unit vectors `[count, 3]` of colours, evenly spread over half of the sphere (Fibonacci lattice)."""
     import torch
 
@@ -146,12 +146,12 @@ def measure_variation(pictures: Tensor) -> Tensor:
 
 def compare_edges(after: Tensor, before: Tensor) -> Tensor:
     """RGB in 0..1: difference of the strength of edges, where the photograph has them: weighted by its own edges, whose mean is 1."""
-    mine, wanted = edge_strength(after), edge_strength(before)
+    mine, wanted = measure_edge_strength(after), measure_edge_strength(before)
     weight = wanted / wanted.mean((1, 2, 3), keepdim=True).clamp_min(LEAST)
     return (weight * (mine - wanted).abs()).mean()
 
 
-def edge_strength(pictures: Tensor) -> Tensor:
+def measure_edge_strength(pictures: Tensor) -> Tensor:
     """`[n, 3, h, w]` -> `[n, 1, h - 2, w - 2]`: length of the gradient of brightness per pixel (Sobel)."""
     import torch
     from torch.nn.functional import conv2d

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.bundle import TensorSpec
-from builder.errors import ConfigError, ConversionError, reason_of
+from builder.errors import ConfigError, ConversionError, find_reason
 from builder.quality.features import Features
 from builder.quality.style import gram
-from builder.sources.own_code import importing_neighbours, user_line
+from builder.sources.own_code import find_user_line, importing_neighbours
 from builder.training.losses import measure_variation
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class OwnLoss:
                 value = self._function(*given, inputs[0])
         except Exception as error:
             raise ConversionError(
-                f"the loss {self._named!r} raised {reason_of(error)}{user_line(error, self._folder)}; correct it, and go on with --resume."
+                f"the loss {self._named!r} raised {find_reason(error)}{find_user_line(error, self._folder)}; correct it, and go on with --resume."
             ) from error
         if not isinstance(value, torch.Tensor) or value.numel() != 1:
             kind = f"a tensor of shape {list(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__

@@ -16,7 +16,7 @@ import numpy as np
 
 from builder.bundle import TensorSpec
 from builder.bundle.pictures import read_rgb
-from builder.bundle.tensors import pixels_to_tensor
+from builder.bundle.tensors import make_tensor
 from builder.errors import BundleError, DataError
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ class Batches:
         batch = self._selection.batch
         random = np.random.default_rng((self._selection.seed, step))
         drawn = [self._picture(random, step * batch + number) for number in range(batch)]
-        return (torch.from_numpy(np.concatenate([pixels_to_tensor(pixels, self._spec) for pixels in drawn])),)
+        return (torch.from_numpy(np.concatenate([make_tensor(pixels, self._spec) for pixels in drawn])),)
 
     def _picture(self, random: np.random.Generator, number: int) -> Pixels:
         every = self._selection.drawn_every
         draws = not self._selection.files or (every > 0 and number % every == every - 1)
-        pixels = dead_leaves(random, self._size) if draws else self._crop(random)
+        pixels = draw_dead_leaves(random, self._size) if draws else self._crop(random)
         return vary(pixels, random) if self._selection.varied else pixels
 
     def _crop(self, random: np.random.Generator) -> Pixels:
@@ -100,7 +100,7 @@ def _photograph(path: Path) -> Pixels:
     return np.asarray(picture, np.uint8)
 
 
-def dead_leaves(random: np.random.Generator, size: tuple[int, int]) -> Pixels:
+def draw_dead_leaves(random: np.random.Generator, size: tuple[int, int]) -> Pixels:
     """Discs, boxes and bars with a slope of brightness each and a little noise, the last one on top."""
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import ConversionError, OutputError, reason_of
+from builder.errors import ConversionError, OutputError, find_reason
 from builder.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Kept:
             if getattr(error, "errno", errno.ENOSPC) != errno.ENOSPC:
                 raise
             raise OutputError(
-                f"the state of step {progress.step} could not be kept in {self.path.parent} ({reason_of(error)}); free space and go on "
+                f"the state of step {progress.step} could not be kept in {self.path.parent} ({find_reason(error)}); free space and go on "
                 "with --resume."
             ) from error
 
@@ -84,7 +84,7 @@ class Kept:
                     self.average.load_state_dict(state["average"])
         except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             raise ConversionError(
-                f"the state {self.path.name} of an earlier run cannot be read ({reason_of(error)}); start anew without --resume."
+                f"the state {self.path.name} of an earlier run cannot be read ({find_reason(error)}); start anew without --resume."
             ) from error
         if not same:
             raise ConversionError("the state of the earlier run is of other settings; start anew without --resume.")

@@ -143,7 +143,7 @@ class Stylization:
                 wanted = self._maps(before)
             terms["content"] = [losses.compare_content(maps[layer], wanted[layer]) for layer in self._layers["content"]]
         for layer in self._layers.get("gram", ()):
-            terms["gram"].append(losses.gram_distance(gram(maps[layer]), _mix(self._grams[layer], vectors)))
+            terms["gram"].append(losses.measure_gram_distance(gram(maps[layer]), _mix(self._grams[layer], vectors)))
         for layer in self._layers.get("statistics", ()):
             want = _mix(self._moments[layer], vectors)
             terms["statistics"].append(losses.compare_statistics(losses.compute_moments(maps[layer]), want))
@@ -159,7 +159,7 @@ class Stylization:
         import torch
         from torch.nn.functional import avg_pool2d
 
-        along = losses.palette_directions()
+        along = losses.spread_directions()
 
         def pool(window: int) -> OfStyle:
             return lambda picture, _: avg_pool2d(picture, window)

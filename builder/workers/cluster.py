@@ -20,7 +20,7 @@ from typing import Any, Self
 from builder import errors
 from builder.errors import ConfigError, ConversionError, Interrupted, MissingToolError
 from builder.project.config import LimitsSection
-from builder.storage.cache import code_sha256, keep_entry
+from builder.storage.cache import hash_code, keep_entry
 from builder.workers.messages import JOB, RESULT, AnyJob, Job, VariantJob
 from builder.workers.supervisor import run_job
 
@@ -181,7 +181,7 @@ def _movable(job: VariantJob) -> tuple[VariantJob, dict[str, Path]]:
 
 
 def _code() -> str:
-    return code_sha256(Path(__file__).resolve().parents[1])
+    return hash_code(Path(__file__).resolve().parents[1])
 
 
 def work(sent: Sent, files: Mapping[str, bytes]) -> Answer:

@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import BaseModel
 
-from builder.process import children_of, kill_tree
-from builder.workers.orders import FILES, KIND_BYTES, Ended, Order, Started, parent_of
-from builder.workers.warming import warm, why_unsafe
+from builder.process import kill_tree, list_children
+from builder.workers.orders import FILES, KIND_BYTES, Ended, Order, Started, find_parent
+from builder.workers.warming import explain_unsafe, warm
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -109,7 +109,7 @@ class Server:
 
     def _pass_on(self, kind: str, head: bytes, connection: socket.socket) -> None:
         step = kind
-        while (before := parent_of(step)) != self.kind:
+        while (before := find_parent(step)) != self.kind:
             step = before
         for _ in range(2):  # a server that died is started again
             if step not in self.servers and not self._fork_server(step, connection):
@@ -122,7 +122,7 @@ class Server:
         connection.close()
 
     def _fork_server(self, kind: str, connection: socket.socket) -> bool:
-        if reason := why_unsafe():
+        if reason := explain_unsafe():
             _tell(connection, Started(refused=reason))
             connection.close()
             return False
@@ -149,7 +149,7 @@ class Server:
         if order.folder is None:
             connection.close()
             return
-        if reason := why_unsafe():
+        if reason := explain_unsafe():
             _tell(connection, Started(refused=reason))
             connection.close()
             return
@@ -182,7 +182,7 @@ class Server:
         ended = [self._bury(pid, status) for pid, status in _reap_ended()]
         if any(ended):
             ours = {*self.workers, *(pid for pid, _ in self.servers.values())}
-            for left in children_of(os.getpid()):
+            for left in list_children(os.getpid()):
                 if left not in ours:
                     kill_tree(left)
 

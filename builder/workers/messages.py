@@ -114,7 +114,7 @@ class VariantJob(Message):
     @field_validator("options", mode="before")
     @classmethod
     def _of_the_backend(cls, given: object, info: ValidationInfo) -> Options:
-        kind = BACKENDS[info.data["backend"]].options_kind()
+        kind = BACKENDS[info.data["backend"]].load_options_kind()
         return kind.model_validate(given.model_dump() if isinstance(given, Options) else given)
 
 

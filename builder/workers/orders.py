@@ -13,7 +13,7 @@ PARENTS = {TORCH: FILES}
 KIND_BYTES = 32
 
 
-def parent_of(kind: str) -> str:
+def find_parent(kind: str) -> str:
     """The kind of server that this one is forked out of."""
     return PARENTS.get(kind, TORCH)
 

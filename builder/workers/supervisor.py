@@ -66,7 +66,7 @@ def run_job(
         _leave_only_the_job(folder)
         watch.last = ""
         try:
-            status = _attempt(kind_of(job), folder, limits, watch)
+            status = _attempt(choose_kind(job), folder, limits, watch)
         except ServerLost as error:
             how = str(error)
             continue
@@ -78,7 +78,7 @@ def run_job(
     return conclude(folder, None, how, watch)
 
 
-def kind_of(job: AnyJob) -> str:
+def choose_kind(job: AnyJob) -> str:
     """The kind of server whose workers can do the job without importing much."""
     if isinstance(job, VariantJob):
         return FILES if has_float_file(job) else job.backend
@@ -206,11 +206,11 @@ def conclude(folder: Path, status: int | None, how: str, watch: Watch) -> str:
         kind = getattr(errors, failure.kind)
         raise kind(f"{what}: {failure.message}" if not issubclass(kind, errors.SourceError) else failure.message)
     raise errors.ConversionError(
-        f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(folder / LOG)}"
+        f"{what} {how} at '{last or 'start'}'; its last lines were:\n{quote_last_lines(folder / LOG)}"
     )
 
 
-def last_lines(log: Path) -> str:
+def quote_last_lines(log: Path) -> str:
     if not log.is_file():
         return "  (it wrote none)"
     lines = errors.without_noise(log.read_text(encoding="utf-8", errors="replace"), LAST_LINES)

@@ -70,7 +70,7 @@ def _warm_torch() -> None:
         torch.export.export(network, (torch.zeros(1, 1, 2, 2),)).run_decompositions()
 
 
-def why_unsafe() -> str:
+def explain_unsafe() -> str:
     """Why this process must not fork now, empty where it may: a thread of its own besides this one, or a GPU that it opened."""
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.analysis.comparison import compare_groups
 from harness.analysis.gate import Decision, decide
-from harness.analysis.grouping import Group, by_time, device_label, group_runs
+from harness.analysis.grouping import Group, by_time, group_runs, label_device
 from harness.analysis.nights import Nights, collect_nights
 from harness.errors import UsageError
 from harness.records.run import Run
@@ -105,7 +105,7 @@ def _tell(builds: list[Build], good: int | None, bad: int | None, state: State, 
     last = builds[-1].run
     return Bisection(
         variant=last.variant,
-        device=device_label(last),
+        device=label_device(last),
         builds=len(builds),
         state=state,
         good=builds[good] if good is not None else None,

@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from builder.backends import spec_of
+from builder.backends import find_spec
 from builder.bundle import BrowserRanking, BrowserWay
 from harness.analysis.grouping import group_runs
-from harness.analysis.session_verdict import SessionVerdict, session_verdict
-from harness.analysis.verdict import exit_code
+from harness.analysis.session_verdict import SessionVerdict, judge_session
+from harness.analysis.verdict import choose_exit_code
 from harness.errors import VerificationError
 from harness.records.run import Run
 
@@ -32,9 +32,9 @@ def rank_browsers(runs: Iterable[Run]) -> tuple[tuple[BrowserRanking, ...], int]
     wrong: set[tuple[Kind, BrowserWay]] = set()
     good = 0
     for accelerator in ACCELERATORS:
-        mine = [run for run in runs if run.mode == "web" and _accelerator_of(run) == accelerator]
+        mine = [run for run in runs if run.mode == "web" and _find_accelerator(run) == accelerator]
         for group in group_runs(mine):
-            verdict, browser = session_verdict(group), group.last.browser
+            verdict, browser = judge_session(group), group.last.browser
             if browser is None:
                 continue
             kind = (browser.name, browser.gpu.value)
@@ -44,7 +44,7 @@ def rank_browsers(runs: Iterable[Run]) -> tuple[tuple[BrowserRanking, ...], int]
             elif verdict.exit_code == 0 and not group.sustained:
                 good += 1
                 measured = times[kind][group.device]
-                measured[way] = min(level_of(verdict), measured.get(way, math.inf))
+                measured[way] = min(find_level(verdict), measured.get(way, math.inf))
     rankings: list[BrowserRanking] = []
     for kind in sorted(times, key=lambda kind: (kind[0], kind[1] or "")):
         devices = list(times[kind].values())
@@ -56,14 +56,14 @@ def rank_browsers(runs: Iterable[Run]) -> tuple[tuple[BrowserRanking, ...], int]
     return tuple(rankings), good
 
 
-def _accelerator_of(run: Run) -> str | None:
+def _find_accelerator(run: Run) -> str | None:
     """What executed it, by the delegate that its record names."""
-    spec = spec_of(run.backend)
+    spec = find_spec(run.backend)
     return None if spec is None else spec.browser.get(run.delegate_executed.value or "")
 
 
-def level_of(verdict: SessionVerdict) -> float:
+def find_level(verdict: SessionVerdict) -> float:
     """Median of all good samples that the group holds, earlier sessions of the same file included."""
     return float(
-        np.median(np.concatenate([run.latency_ns for run in verdict.group.runs if exit_code(run.verdict) == 0]))
+        np.median(np.concatenate([run.latency_ns for run in verdict.group.runs if choose_exit_code(run.verdict) == 0]))
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from harness.analysis.grouping import Group, device_label, group_runs
-from harness.analysis.nights import Nights, collect_nights, ratio_of_groups
+from harness.analysis.grouping import Group, group_runs, label_device
+from harness.analysis.nights import Nights, collect_nights, estimate_ratio_of_groups
 from harness.analysis.one_sided import find_counterpart
-from harness.analysis.session_verdict import session_verdict
-from harness.analysis.verdict import clock_ceiling
+from harness.analysis.session_verdict import judge_session
+from harness.analysis.verdict import find_clock_ceiling
 from harness.errors import UsageError
 from harness.records.run import Run
-from harness.statistics import Ratio, holm, pair_ratio, ratio_of_rounds, ratio_of_runs
+from harness.statistics import Ratio, estimate_ratio_of_rounds, estimate_ratio_of_runs, holm, pair_ratio
 from harness.statistics.ratio import FEWEST_PAIRS
 
 # At the start of a run: the width of a band that cool-down by temperature keeps easily.
@@ -126,19 +126,19 @@ def compare_groups(base: Group, new: Group, history: Nights | None = None) -> Co
     entry = Comparison(
         variant=new.variant,
         against=base.variant,
-        device=device_label(new.last),
+        device=label_device(new.last),
         base=good[0][-1] if good[0] else base.last,
         new=good[1][-1] if good[1] else new.last,
         left_out=tuple(run.verdict.words for group in (base, new) for run in group.runs if run.verdict.grade != "ok"),
     )
     for side, group in (("BASE", base), ("NEW", new)):
-        verdict = session_verdict(group)
+        verdict = judge_session(group)
         if verdict.exit_code:
             what = "run" if len(verdict.runs) == 1 else "session"
             return replace(entry, refused=f"the {what} of {side} is {verdict.text}")
     same_variant = base.variant == new.variant
     for run in good[0][:-1] + good[1]:
-        reason = why_incomparable(entry.base, run, same_variant=same_variant)
+        reason = explain_incomparable(entry.base, run, same_variant=same_variant)
         if reason is not None:
             return replace(entry, refused=reason)
     if entry.new.metric == "instructions":
@@ -151,7 +151,7 @@ def compare_groups(base: Group, new: Group, history: Nights | None = None) -> Co
         return replace(entry, refused="a run has no or zero latencies")
     if _of_one_session(*good) or len(good[0]) == len(good[1]) == 1:
         return replace(entry, ratio=_ratio(*good))
-    return replace(entry, ratio=ratio_of_groups(base, new, history or {}))
+    return replace(entry, ratio=estimate_ratio_of_groups(base, new, history or {}))
 
 
 def _of_one_session(base: list[Run], new: list[Run]) -> bool:
@@ -166,11 +166,11 @@ def _ratio(base: list[Run], new: list[Run]) -> Ratio:
     if len(both) >= FEWEST_PAIRS:
         return pair_ratio([rounds[0][key] for key in both], [rounds[1][key] for key in both])
     if len(base) == len(new) == 1:
-        return ratio_of_runs(base[0].latency_ns, new[0].latency_ns)
-    return ratio_of_rounds([run.latency_ns for run in base], [run.latency_ns for run in new])
+        return estimate_ratio_of_runs(base[0].latency_ns, new[0].latency_ns)
+    return estimate_ratio_of_rounds([run.latency_ns for run in base], [run.latency_ns for run in new])
 
 
-def why_incomparable(
+def explain_incomparable(
     base: Run, new: Run, *, same_variant: bool = True, apart_from: frozenset[str] = frozenset()
 ) -> str | None:
     """The first reason why two runs measure different things, or None when only the artifact differs.
@@ -182,7 +182,7 @@ def why_incomparable(
         # the first: a simulator's time is its computer's, and says nothing of a device, whatever else is equal
         ("simulation", lambda run: run.simulated or "none"),
         ("way of measuring", lambda run: "natively" if run.browser is None else f"by a page in {run.browser.name}"),
-        ("device", device_label),
+        ("device", label_device),
         ("device model", lambda run: run.device.model.value),
         ("operating system", lambda run: run.device.os.value),
         ("build", lambda run: run.device.build.value),
@@ -201,10 +201,10 @@ def why_incomparable(
         before, after = fact(base), fact(new)
         if before != after and what not in apart_from:
             return f"different {what}: {before} and {after}"
-    return _different_state(base, new) if base.metric == "latency" else None
+    return _find_different_state(base, new) if base.metric == "latency" else None
 
 
-def _different_state(base: Run, new: Run) -> str | None:
+def _find_different_state(base: Run, new: Run) -> str | None:
     first, second = base.conditions_start.temperature_c, new.conditions_start.temperature_c
     if (first.value is None) != (second.value is None):
         return f"a start temperature is unknown ({first.reason or second.reason})"
@@ -217,7 +217,7 @@ def _different_state(base: Run, new: Run) -> str | None:
             f"different temperature: {first.value:.1f} and {second.value:.1f} °C at the start, "
             f"more than {TEMPERATURE_BAND_C:g} °C apart"
         )
-    before, after = clock_ceiling(base.conditions_start), clock_ceiling(new.conditions_start)
+    before, after = find_clock_ceiling(base.conditions_start), find_clock_ceiling(new.conditions_start)
     if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
         return f"different clocks: limits of {before:.0f} and {after:.0f} MHz on average"
     return None

@@ -51,7 +51,7 @@ def group_runs(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
     collected: dict[Place, dict[Way, list[Run]]] = {_place(run): {} for run in of_build}
     for run in by_time(of_build):
         kept = collected[_place(run)].setdefault(run.way, [])
-        if kept and not _same_measurement(kept[-1], run):
+        if kept and not _is_same_measurement(kept[-1], run):
             kept.clear()
         kept.append(run)
     return [
@@ -61,7 +61,7 @@ def group_runs(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
             mode=mode,
             sustained=sustained,
             way=way,
-            runs=_last_rounds(kept),
+            runs=_take_last_rounds(kept),
             sessions=_sessions(kept),
         )
         for (variant, device, mode, sustained), swept in collected.items()
@@ -84,7 +84,7 @@ def _of_the_newest(swept: dict[Way, list[Run]]) -> list[tuple[Way, list[Run]]]:
     ]
 
 
-def _last_rounds(runs: list[Run]) -> tuple[Run, ...]:
+def _take_last_rounds(runs: list[Run]) -> tuple[Run, ...]:
     session = runs[-1].session
     rounds = [run for run in runs if session is not None and run.session == session]
     return tuple(rounds if len(rounds) > 1 else runs[-MOST_ROUNDS:])
@@ -106,14 +106,14 @@ def _place(run: Run) -> Place:
     return run.variant, (run.device.kind, run.device.id), run.mode, run.protocol.sustained
 
 
-def _same_measurement(first: Run, second: Run) -> bool:
+def _is_same_measurement(first: Run, second: Run) -> bool:
     """Runs of one file under one protocol, or of one session: whether that is one measurement is for its verdict to say."""
     if first.session is not None and first.session == second.session:
         return True
     return (first.variant_sha256, first.protocol.name) == (second.variant_sha256, second.protocol.name)
 
 
-def variant_labels(runs: Iterable[Run]) -> dict[str, str]:
+def label_variants(runs: Iterable[Run]) -> dict[str, str]:
     """What the variant of each run (by its id) is called among these: with its threads and cores where its session swept over them."""
     every = list(runs)
     swept: dict[object, set[Way]] = {}
@@ -128,5 +128,5 @@ def variant_labels(runs: Iterable[Run]) -> dict[str, str]:
     }
 
 
-def device_label(run: Run) -> str:
+def label_device(run: Run) -> str:
     return f"{run.device.kind}:{run.device.id}" if run.device.id != run.device.kind else run.device.kind

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.comparison import why_incomparable
+from harness.analysis.comparison import explain_incomparable
 from harness.analysis.grouping import Group, group_runs
-from harness.analysis.session_verdict import session_verdict
+from harness.analysis.session_verdict import judge_session
 from harness.errors import MeasurementError, UsageError, VerificationError
 from harness.records.run import Run
-from harness.statistics import Ratio, ratio_of_rounds, ratio_of_runs
+from harness.statistics import Ratio, estimate_ratio_of_rounds, estimate_ratio_of_runs
 
 # The kernels are the same; allocator, threads and the scheduler's favour are not: what is left of them on a phone held still is below this.
 BOUND = 0.10
@@ -84,17 +84,21 @@ def _parity(shell: Group, app: Group) -> Parity:
     if wrong:
         return tell("outputs differ", _outputs(wrong[-1], shell if wrong[-1].mode == "app" else app))
     for group in (shell, app):
-        verdict = session_verdict(group)
+        verdict = judge_session(group)
         if verdict.exit_code:
             what = "run" if len(verdict.runs) == 1 else "session"
             return tell("not comparable", f"the {what} in {group.last.mode} mode is {verdict.text}")
     for run in [*good[0][:-1], *good[1]]:
-        if (reason := why_incomparable(last[0], run, apart_from=BY_MODE)) is not None:
+        if (reason := explain_incomparable(last[0], run, apart_from=BY_MODE)) is not None:
             return tell("not comparable", reason)
     before, after = (
         [run.latency_ns for run in kept] for kept in good
     )  # a session measures one mode after the other: no pairs
-    ratio = ratio_of_runs(before[0], after[0]) if len(before) == len(after) == 1 else ratio_of_rounds(before, after)
+    ratio = (
+        estimate_ratio_of_runs(before[0], after[0])
+        if len(before) == len(after) == 1
+        else estimate_ratio_of_rounds(before, after)
+    )
     outcome, why = _latency(ratio)
     return tell(outcome, why, ratio, _causes(last[0], last[1], ratio) if outcome == "latency differs" else ())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from harness.analysis.grouping import Group
 from harness.records.run import Run
 from harness.records.way import Way
-from harness.statistics import Ratio, ratio_of_sessions
+from harness.statistics import Ratio, estimate_ratio_of_sessions
 
 Rounds = list[tuple[int, ...]]  # the latencies of each good round of a session
 Place = tuple[str, str, str, str, Way, str]  # kind and id of the device, mode, protocol, way, variant
@@ -24,7 +24,7 @@ def collect_nights(runs: Iterable[Run]) -> Nights:
     return by_night
 
 
-def ratio_of_groups(base: Group, new: Group, history: Nights) -> Ratio:
+def estimate_ratio_of_groups(base: Group, new: Group, history: Nights) -> Ratio:
     """The sessions of two files against one another; what other files of the variant (else of another one of the device, whose sessions
     are the most) tell of how sessions differ helps."""
     sides = [_sessions(group) for group in (base, new)]
@@ -32,7 +32,7 @@ def ratio_of_groups(base: Group, new: Group, history: Nights) -> Ratio:
     place = _place(new.last)
     files = {sha: sessions for sha, sessions in history.get(place, {}).items() if sha not in own}
     others = [list(sessions.values()) for sessions in files.values()]
-    ratio = ratio_of_sessions(sides[0], sides[1], others)
+    ratio = estimate_ratio_of_sessions(sides[0], sides[1], others)
     if ratio.basis == "sessions":
         return ratio
     references = [
@@ -41,7 +41,7 @@ def ratio_of_groups(base: Group, new: Group, history: Nights) -> Ratio:
         if other[:-1] == place[:-1] and other != place
     ]
     best = max(references, key=lambda files: sum(len(file) - 1 for file in files), default=[])
-    return ratio_of_sessions(sides[0], sides[1], best) if best else ratio
+    return estimate_ratio_of_sessions(sides[0], sides[1], best) if best else ratio
 
 
 def _sessions(group: Group) -> list[Rounds]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.grouping import Group, by_time, device_label, group_runs
+from harness.analysis.grouping import Group, by_time, group_runs, label_device
 from harness.records.run import Run
 
 
@@ -23,7 +23,7 @@ class OneSided:
 
     @property
     def device(self) -> str:
-        return device_label(self.run)
+        return label_device(self.run)
 
     @property
     def why(self) -> str:

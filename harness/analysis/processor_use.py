@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.probes.load import TIME_UNIT, background_load
+from harness.probes.load import TIME_UNIT, measure_background_load
 from harness.records.run import ProcessorUse, Reading, Run, TimeInState
 
 
-def mean_clock(state: TimeInState) -> Reading:
+def average_clock(state: TimeInState) -> Reading:
     """MHz on average over the time, idle time included."""
     if not state.mhz:
         return Reading(unit="MHz", reason=state.reason)
@@ -18,14 +18,14 @@ def mean_clock(state: TimeInState) -> Reading:
     )
 
 
-def top_share(state: TimeInState) -> Reading:
+def measure_top_share(state: TimeInState) -> Reading:
     """Percent of the time at the highest clock that the domain knows."""
     if not state.mhz:
         return Reading(unit="%", reason=state.reason)
     return Reading(value=round(100 * state.seconds[-1] / sum(state.seconds), 2), unit="%")
 
 
-def fastest_domain(use: ProcessorUse | None) -> TimeInState | None:
+def find_fastest_domain(use: ProcessorUse | None) -> TimeInState | None:
     """The domain with the highest clock of those that are known: the one that a benchmark is meant to run on."""
     known = [state for state in use.time_in_state if state.mhz] if use is not None else []
     return max(known, key=lambda state: state.mhz[-1], default=None)
@@ -36,7 +36,7 @@ def load_beside(run: Run) -> Reading:
     use = run.processor_use
     if use is None:
         return Reading(unit="%", reason="the device does not tell its processors' counters")
-    return background_load(use.passed_s, use.busy_s, use.own_s)
+    return measure_background_load(use.passed_s, use.busy_s, use.own_s)
 
 
 def add_up(uses: Sequence[ProcessorUse | None]) -> ProcessorUse | None:

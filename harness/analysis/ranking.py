@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.bundle import MANIFEST, BrowserRanking, Bundle, Phone, Ranking, tree_files
-from harness.analysis.browser_ranking import level_of, rank_browsers
+from builder.bundle import MANIFEST, BrowserRanking, Bundle, Phone, Ranking, list_tree
+from harness.analysis.browser_ranking import find_level, rank_browsers
 from harness.analysis.grouping import group_runs
-from harness.analysis.session_verdict import session_verdict
+from harness.analysis.session_verdict import judge_session
 from harness.errors import MeasurementError, UsageError, VerificationError
-from harness.records.phone import phone_of
+from harness.records.phone import describe_phone
 from harness.records.run import Run
 
 MODES = ("app", "shell")
@@ -53,7 +53,7 @@ def _rank_phones(runs: Iterable[Run]) -> tuple[tuple[Ranking, ...], int]:
     geometrically, over the variants that all of them measured. A variant that was wrong on one phone of a place, in whichever mode, is
     in no order of that place. And how many measurements were good.
     """
-    verdicts = [session_verdict(group) for group in group_runs(run for run in runs if run.mode in MODES)]
+    verdicts = [judge_session(group) for group in group_runs(run for run in runs if run.mode in MODES)]
     usable = [verdict for verdict in verdicts if verdict.exit_code == 0]
     wrong = {
         (_place(found.group.last), found.group.variant)
@@ -68,9 +68,9 @@ def _rank_phones(runs: Iterable[Run]) -> tuple[tuple[Ranking, ...], int]:
         if place is not None and not group.sustained and (place, group.variant) not in wrong:
             times = by_place[place][group.device]
             times[group.variant] = min(
-                level_of(verdict), times.get(group.variant, math.inf)
+                find_level(verdict), times.get(group.variant, math.inf)
             )  # of a sweep, the best way
-            known[group.device] = phone_of(group.last.device)
+            known[group.device] = describe_phone(group.last.device)
             apps |= {group.device} if group.last.mode == "app" else set()
     rankings: list[Ranking] = []
     for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
@@ -97,7 +97,7 @@ def write_ranked(bundle: Bundle, ranked: Ranked, out: Path) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         try:
             listed = {entry.file for entry in manifest.files}
-            for path in tree_files(bundle.root):
+            for path in list_tree(bundle.root):
                 name = path.relative_to(bundle.root).as_posix()
                 if name in listed:  # not what marks a directory as the builder's
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)

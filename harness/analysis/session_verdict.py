@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.grouping import Group, group_runs
-from harness.analysis.verdict import exit_code, judge, throttling_status
+from harness.analysis.verdict import choose_exit_code, find_throttling_status, judge
 from harness.errors import MeasurementError, VerificationError
 from harness.protocol import PROTOCOLS
 from harness.records.run import Run
@@ -43,15 +43,15 @@ class SessionVerdict:
         return f"{self.grade}: {self.why}" if self.why else self.grade
 
 
-def session_verdicts(runs: Iterable[Run]) -> list[SessionVerdict]:
+def judge_sessions(runs: Iterable[Run]) -> list[SessionVerdict]:
     """Of each variant on each device, its newest session; in the order in which variant and device first appeared."""
-    return [session_verdict(group) for group in group_runs(runs)]
+    return [judge_session(group) for group in group_runs(runs)]
 
 
-def session_verdict(group: Group) -> SessionVerdict:
+def judge_session(group: Group) -> SessionVerdict:
     """The verdict of the newest session of a group. A record that says it is ok is judged anew: others can write files too. The first fault with more runs than its protocol tolerates decides."""
-    runs = tuple(judge(run) if run.verdict.grade == "ok" else run for run in newest_session(group))
-    faults = [(run, fault_of(run)) for run in runs]
+    runs = tuple(judge(run) if run.verdict.grade == "ok" else run for run in find_newest_session(group))
+    faults = [(run, find_fault(run)) for run in runs]
     bad: dict[Fault, list[Run]] = {fault: [run for run, found in faults if found == fault] for fault in FAULTS}
     good = tuple(run for run, found in faults if found is None)
     counts = {fault: len(found) for fault, found in bad.items() if found}
@@ -86,7 +86,7 @@ def session_verdict(group: Group) -> SessionVerdict:
     )
 
 
-def newest_session(group: Group) -> tuple[Run, ...]:
+def find_newest_session(group: Group) -> tuple[Run, ...]:
     """Its runs; a record without a session is one of its own."""
     session = group.last.session
     return tuple(run for run in group.runs if run.session == session) if session is not None else (group.last,)
@@ -116,14 +116,14 @@ def _explain_mixed(runs: tuple[Run, ...]) -> str | None:
     return None
 
 
-def fault_of(run: Run) -> Fault | None:
+def find_fault(run: Run) -> Fault | None:
     """What is wrong with one run, or None for a good one."""
-    code = exit_code(run.verdict)
+    code = choose_exit_code(run.verdict)
     if code == 0:
         return None
     if code == VerificationError.exit_code:
         return "wrong"
-    return "throttled" if throttling_status(run) and not run.protocol.sustained else "poor"
+    return "throttled" if find_throttling_status(run) and not run.protocol.sustained else "poor"
 
 
 def _decide(
@@ -140,7 +140,7 @@ def _decide(
         good=good,
         decides=last,
         grade=word,
-        exit_code=exit_code(last.verdict),
+        exit_code=choose_exit_code(last.verdict),
         why=why,
         counts=counts,
     )

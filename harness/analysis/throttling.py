@@ -99,7 +99,7 @@ def read_curves(run: Run, unit: str) -> tuple[Curve, ...]:
     )
 
 
-def energy_per_inference(run: Run) -> Reading:
+def measure_energy(run: Run) -> Reading:
     """Mean power from the probes' volts and amperes times the time of an inference, in joules; refused while charging.
 
     It is the energy of the whole device: screen, radio and all.

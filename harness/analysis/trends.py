@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp
 
-from harness.analysis.grouping import by_time, device_label
+from harness.analysis.grouping import by_time, label_device
 from harness.records.run import Run
 from harness.records.way import Way
-from harness.statistics import log_medians
-from harness.statistics.steps import steps_of
+from harness.statistics import take_log_medians
+from harness.statistics.steps import find_steps
 
 # The newest; an older change is old.
 MOST_NIGHTS = 200
@@ -74,7 +74,7 @@ def find_changes(runs: Iterable[Run]) -> list[Change]:
     told = [
         _change(nights, step.at, step.factor)
         for nights, steps in zip(
-            histories, steps_of([[night.level_ns for night in nights] for nights in histories]), strict=True
+            histories, find_steps([[night.level_ns for night in nights] for nights in histories]), strict=True
         )
         for step in steps
     ]
@@ -101,7 +101,7 @@ def _histories(runs: Iterable[Run]) -> list[list[Night]]:
 
 
 def _night(rounds: list[Run]) -> Night:
-    return Night(run=rounds[-1], level_ns=exp(float(log_medians([run.latency_ns for run in rounds]).mean())))
+    return Night(run=rounds[-1], level_ns=exp(float(take_log_medians([run.latency_ns for run in rounds]).mean())))
 
 
 def _change(nights: list[Night], at: int, factor: float) -> Change:
@@ -109,7 +109,7 @@ def _change(nights: list[Night], at: int, factor: float) -> Change:
     return Change(
         variant=first.variant,
         way=first.way,
-        device=device_label(first),
+        device=label_device(first),
         last=last,
         first=first,
         factor=factor,

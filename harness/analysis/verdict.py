@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import Bundle, Golden
-from builder.bundle.tensors import EQUAL_DB, as_golden, golden_tensor, peak_of, psnr_db, specs_of
+from builder.bundle.tensors import EQUAL_DB, as_golden, find_peak, list_specs, measure_psnr_db, read_golden
 from harness.analysis.processor_use import load_beside
 from harness.errors import MeasurementError, VerificationError
 from harness.records.run import Conditions, GoldenResult, Run
@@ -39,16 +39,16 @@ def check_golden(
         return None, f"golden {golden.id} has no expected output for variant {variant_id}"
     if not outputs:
         return None, "the device gave no outputs"
-    specs = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, bundle.variant(variant_id).outputs)}
+    specs = {spec.name: spec for spec in list_specs(bundle.manifest.outputs, bundle.variant(variant_id).outputs)}
     psnr, error = [], []
     for tensor in expected.tensors:
         spec = specs[tensor.name]
-        want = golden_tensor(bundle.root, tensor, spec)
+        want = read_golden(bundle.root, tensor, spec)
         raw = np.asarray(outputs[tensor.name], np.float32)
         if not np.isfinite(raw).all():
-            return _not_finite(golden, expected.min_psnr_db), None
+            return _replace_not_finite(golden, expected.min_psnr_db), None
         got = as_golden(raw, spec, tensor.encoding)
-        psnr.append(psnr_db(got, want, peak_of(spec, want)))
+        psnr.append(measure_psnr_db(got, want, find_peak(spec, want)))
         error.append(float(np.max(np.abs(got - want), initial=0)))
     result = GoldenResult(
         id=golden.id,
@@ -60,7 +60,7 @@ def check_golden(
     return result, None
 
 
-def _not_finite(golden: Golden, min_psnr_db: float) -> GoldenResult:
+def _replace_not_finite(golden: Golden, min_psnr_db: float) -> GoldenResult:
     """As apps write it: JSON has no infinity, so that the largest float32 stands for the error."""
     largest = float(np.finfo(np.float32).max)
     return GoldenResult(id=golden.id, passed=False, psnr_db=-EQUAL_DB, max_abs_error=largest, min_psnr_db=min_psnr_db)
@@ -68,16 +68,16 @@ def _not_finite(golden: Golden, min_psnr_db: float) -> GoldenResult:
 
 def judge(run: Run) -> Run:
     """The run with the verdict that its own fields give; of what it said before only `hidden` counts, which only an app sees."""
-    return run.model_copy(update={"verdict": verdict_of(run)})
+    return run.model_copy(update={"verdict": judge_run(run)})
 
 
-def verdict_of(run: Run) -> Verdict:
+def judge_run(run: Run) -> Verdict:
     """The first thing that speaks against a run, worst first: a wrong output, a measurement that is none, one that is poor."""
-    rules = (_wrong_output, _judge_hidden, _judge_disturbed, _judge_unchecked, _judge_dark, _judge_load, _noise)
+    rules = (_find_wrong_output, _judge_hidden, _judge_disturbed, _judge_unchecked, _judge_dark, _judge_load, _noise)
     return next((verdict for rule in rules if (verdict := rule(run)) is not None), Verdict.of("ok"))
 
 
-def _wrong_output(run: Run) -> Verdict | None:
+def _find_wrong_output(run: Run) -> Verdict | None:
     golden, executed = run.golden, run.delegate_executed.value
     if golden is not None and (not golden.passed or golden.psnr_db < golden.min_psnr_db - ROUNDED_DB):
         if golden.psnr_db <= -EQUAL_DB:
@@ -100,10 +100,10 @@ def _judge_disturbed(run: Run) -> Verdict | None:
         return Verdict.of("no_latencies")
     if run.protocol.sustained:
         return None
-    hottest = throttling_status(run)
+    hottest = find_throttling_status(run)
     if hottest:
         return Verdict.of("throttled", status=hottest)
-    before, after = clock_ceiling(run.conditions_start), clock_ceiling(run.conditions_end)
+    before, after = find_clock_ceiling(run.conditions_start), find_clock_ceiling(run.conditions_end)
     if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
         return Verdict.of("clocks_changed", before_mhz=before, after_mhz=after)
     return _judge_moved(judge_stationarity(run.latency_ns))
@@ -141,14 +141,14 @@ def _judge_load(run: Run) -> Verdict | None:
     return Verdict.of("others_load", percent=beside or 0.0, limit=MAX_LOAD) if loaded else None
 
 
-def throttling_status(run: Run) -> int:
+def find_throttling_status(run: Run) -> int:
     """The highest thermal status told before, during and after a run; 0 where none was told."""
     told = [run.conditions_start.thermal_status.value, run.conditions_end.thermal_status.value]
     told += [sample.value for sample in run.samples if sample.unit == "status"]
     return int(max((value for value in told if value is not None), default=0))
 
 
-def clock_ceiling(state: Conditions) -> float | None:
+def find_clock_ceiling(state: Conditions) -> float | None:
     """Mean over the CPUs of the highest clock that each may take, in MHz; None where a limit is unknown."""
     known = [limit.value for limit in state.clock_limits_mhz if limit.value is not None]
     return sum(known) / len(known) if known and len(known) == len(state.clock_limits_mhz) else None
@@ -164,7 +164,7 @@ def _noise(run: Run) -> Verdict | None:
     return Verdict.of("uncertain", part=reach, limit=MAX_UNCERTAINTY) if reach > MAX_UNCERTAINTY else None
 
 
-def exit_code(verdict: Verdict) -> int:
+def choose_exit_code(verdict: Verdict) -> int:
     """What a verdict means to a gate: 0 good, 5 the output is wrong or something else executed, 7 the measurement is not good enough.
 
     An invalid run for a reason that is not known here counts as the worst.

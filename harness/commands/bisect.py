@@ -13,13 +13,13 @@ def bisect(args: argparse.Namespace) -> int:
     from harness.analysis.bisection import bisect_builds
     from harness.analysis.gate import parse_fraction
     from harness.records.store import read_runs
-    from harness.report.bisection import bisection_json, bisection_table
+    from harness.report.bisection import make_bisection_json, make_bisection_table
 
     bisections = bisect_builds(read_runs(args.runs), parse_fraction(args.max_regression))
     if args.json:
-        print_document({"variants": [bisection_json(entry) for entry in bisections]})
+        print_document({"variants": [make_bisection_json(entry) for entry in bisections]})
     else:
-        console.results.print(bisection_table(bisections))
+        console.results.print(make_bisection_table(bisections))
     open_ = [entry for entry in bisections if entry.state in ("range", "undecided")]
     if open_:
         raise MeasurementError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def check(args: argparse.Namespace) -> int:
     """The newest session of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
     from harness.analysis.gate import parse_fraction
-    from harness.analysis.session_verdict import session_verdicts
+    from harness.analysis.session_verdict import judge_sessions
     from harness.records.store import read_runs
 
     if args.baseline is not None and args.max_regression is None:
@@ -30,7 +30,7 @@ def check(args: argparse.Namespace) -> int:
     settle_findings(args)
     limit = None if args.max_regression is None else parse_fraction(args.max_regression)
     every = read_runs(args.runs)
-    verdicts = session_verdicts(every)
+    verdicts = judge_sessions(every)
     if not verdicts:
         raise UsageError(
             f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
@@ -81,28 +81,28 @@ def _show(
     decisions: tuple[Decision, ...],
     alone: tuple[OneSided, ...],
 ) -> None:
-    from harness.report.verdicts import verdict_json, verdicts_table
+    from harness.report.verdicts import make_verdict_json, make_verdicts_table
 
     if args.json:
-        from harness.report.comparison import decision_json, one_sided_json
+        from harness.report.comparison import make_decision_json, make_one_sided_json
 
         against = (
-            {"baseline": decision_json(decisions), "one_sided": one_sided_json(alone)}
+            {"baseline": make_decision_json(decisions), "one_sided": make_one_sided_json(alone)}
             if args.max_regression is not None
             else {}
         )
-        print_document({"runs": [verdict_json(verdict) for verdict in verdicts]} | against)
+        print_document({"runs": [make_verdict_json(verdict) for verdict in verdicts]} | against)
     elif args.format != "table":
         from harness.report.findings import of_decisions, of_one_sided, of_verdicts
 
         findings = [*of_verdicts(verdicts), *of_decisions(decisions), *of_one_sided(alone)]
         write_findings(args, f"harness check {args.runs}", findings, stores=(args.runs, args.baseline))
     else:
-        console.results.print(verdicts_table(verdicts))
+        console.results.print(make_verdicts_table(verdicts))
         if decisions:
-            from harness.report.comparison import decision_table
+            from harness.report.comparison import make_decision_table
 
-            console.results.print(decision_table(decisions, alone))
+            console.results.print(make_decision_table(decisions, alone))
 
 
 def _fail_on_regression(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...], args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ def compare(args: argparse.Namespace) -> int:
     import harness
     from harness.analysis.one_sided import find_one_sided_builds, find_one_sided_runs
     from harness.records.store import read_runs
-    from harness.report.comparison import comparison_json, comparison_table, one_sided_json
+    from harness.report.comparison import make_comparison_json, make_comparison_table, make_one_sided_json
 
     settle_findings(args)
     if args.parity:
@@ -23,14 +23,14 @@ def compare(args: argparse.Namespace) -> int:
     base = read_runs(args.base)
     alone = find_one_sided_runs(base, read_runs(args.new)) if args.new is not None else find_one_sided_builds(base)
     if args.json:
-        print_document(comparison_json(comparisons) | {"one_sided": one_sided_json(alone)})
+        print_document(make_comparison_json(comparisons) | {"one_sided": make_one_sided_json(alone)})
     elif args.format != "table":
         from harness.report.findings import of_comparisons, of_one_sided
 
         title = f"harness compare {args.base} {args.new or ''}".strip()
         write_findings(args, title, [*of_comparisons(comparisons), *of_one_sided(alone)], stores=(args.base, args.new))
     else:
-        console.results.print(comparison_table(comparisons, alone))
+        console.results.print(make_comparison_table(comparisons, alone))
     refused = [entry for entry in comparisons if entry.refused is not None]
     stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
     if len(refused) == len(comparisons) and any(
@@ -46,7 +46,7 @@ def _parity(args: argparse.Namespace) -> int:
     """5 where outputs differ; 7 where latencies do, or where the runs cannot tell."""
     from harness.analysis.mode_parity import EXIT_CODES, compare_modes
     from harness.records.store import read_runs
-    from harness.report.parity import parity_json, parity_table
+    from harness.report.parity import make_parity_json, make_parity_table
 
     if args.new is not None:
         raise UsageError(f"parity is between the two modes of one store; leave {args.new} out.")
@@ -56,9 +56,9 @@ def _parity(args: argparse.Namespace) -> int:
         )
     parities = compare_modes(read_runs(args.base))
     if args.json:
-        print_document(parity_json(parities))
+        print_document(make_parity_json(parities))
     else:
-        console.results.print(parity_table(parities))
+        console.results.print(make_parity_table(parities))
         for entry in parities:
             for cause in entry.causes:
                 say(args, f"{entry.variant} on {entry.phone}, a usual cause: {cause}")

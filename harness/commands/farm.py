@@ -13,7 +13,7 @@ def farm(args: argparse.Namespace) -> int:
     if (args.package is None) == (args.results is None):
         raise UsageError("give either an APK (to write a farm's job) or --import DIR (to read its results).")
     if args.results is not None:
-        return _farm_import(args)
+        return _import_into_farm(args)
     from harness.farm import write_job
 
     target = Path(args.output or f"{args.format}-job")
@@ -22,7 +22,7 @@ def farm(args: argparse.Namespace) -> int:
     return 0
 
 
-def _farm_import(args: argparse.Namespace) -> int:
+def _import_into_farm(args: argparse.Namespace) -> int:
     from harness.farm.imported import import_results
     from harness.records.store import fill_store
 

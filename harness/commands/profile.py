@@ -43,13 +43,13 @@ def profile(args: argparse.Namespace) -> int:
 
 
 def _check_words(args: argparse.Namespace) -> None:
-    from harness.devices import device_kind
+    from harness.devices import find_device_kind
 
     for option, value, most in (("--inferences", args.inferences, 1000), ("--threads", args.threads, 64)):
         if not 1 <= value <= most:
             raise UsageError(f"{option} {value} is not possible; write a number from 1 to {most}.")
     for name in args.device:
-        device_kind(name.partition(":")[0])
+        find_device_kind(name.partition(":")[0])
 
 
 def _show(args: argparse.Namespace, result: ProfileResult) -> None:

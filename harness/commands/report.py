@@ -15,7 +15,7 @@ def show(args: argparse.Namespace) -> int:
     from builder.command_line.console import results
     from harness.analysis.trends import find_changes
     from harness.records.store import read_runs
-    from harness.report.terminal import changes_table
+    from harness.report.terminal import make_changes_table
 
     runs = read_runs(args.runs)
     changed = find_changes(runs)
@@ -24,7 +24,7 @@ def show(args: argparse.Namespace) -> int:
         return 0
     print_runs(runs)
     if changed:
-        results.print(changes_table(changed))
+        results.print(make_changes_table(changed))
     return 0
 
 

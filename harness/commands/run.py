@@ -24,14 +24,14 @@ NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
 
 
 def run(args: argparse.Namespace) -> int:
-    from harness.devices import device_kind
+    from harness.devices import find_device_kind
     from harness.protocol import find_protocol
     from harness.records.store import fill_store
     from harness.session.session import open_bundle_or_package, run_session
 
     protocol = find_protocol(args.protocol)
     for name in args.device:
-        device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
+        find_device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
     names = _on_the_network(args.device) if args.lan else args.device
     if args.new is not None and args.cluster is not None:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
@@ -121,9 +121,9 @@ def _on_the_network(names: list[str]) -> list[str]:
 
 def _fail_on_invalid(runs: list[Run]) -> None:
     """A wrong output fails a session; a poor measurement is for 'harness check' to judge."""
-    from harness.analysis.session_verdict import session_verdicts
+    from harness.analysis.session_verdict import judge_sessions
 
-    verdicts = session_verdicts(runs)
+    verdicts = judge_sessions(runs)
     wrong = [verdict for verdict in verdicts if verdict.exit_code == VerificationError.exit_code]
     if wrong:
         raise VerificationError(
@@ -148,13 +148,13 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
     out = console.results
     if args.new is not None:
         from harness.analysis.comparison import compare_builds
-        from harness.report.comparison import comparison_table
+        from harness.report.comparison import make_comparison_table
 
-        out.print(comparison_table(compare_builds([*result.earlier, *result.runs])))
+        out.print(make_comparison_table(compare_builds([*result.earlier, *result.runs])))
     if args.threads is not None or args.cores is not None:
-        from harness.report.sweep import sweep_table
+        from harness.report.sweep import make_sweep_table
 
-        out.print(sweep_table([*result.earlier, *result.runs]))
+        out.print(make_sweep_table([*result.earlier, *result.runs]))
     for entry in result.skipped:
         what = "failed" if entry.failed else "not run"
         out.print(f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}")

@@ -69,21 +69,21 @@ Query = dict[str, list[str]]
 
 def _lab(where: str, query: Query) -> str:
     from harness.records.store import open_store, read_runs
-    from harness.report.lab import lab_page
+    from harness.report.lab import render_lab_page
 
     store = open_store(where)
     name = store.name.rsplit("/", 1)[-1]
     store.close()
-    return lab_page(name, read_runs(where))
+    return render_lab_page(name, read_runs(where))
 
 
 def _session(where: str, query: Query) -> str | None:
     from harness.records.store import read_runs
-    from harness.report.lab import list_sessions, session_page
+    from harness.report.lab import list_sessions, render_session_page
 
     wanted = query.get("id", [""])[0]
     held = next((entry for entry in list_sessions(read_runs(where)) if entry.session == wanted), None)
-    return None if held is None else session_page(held)
+    return None if held is None else render_session_page(held)
 
 
 def _report(where: str, query: Query) -> str:

@@ -9,11 +9,11 @@ from harness.errors import UsageError
 
 
 def worker(args: argparse.Namespace) -> int:
-    from harness.devices import device_kind, find_devices
+    from harness.devices import find_device_kind, find_devices
     from harness.session.cluster_worker import serve
 
     for name in args.device or ():
-        device_kind(name.partition(":")[0])
+        find_device_kind(name.partition(":")[0])
     names = [line.name for line in find_devices() if line.state == "ready"]
     offered = list(dict.fromkeys(args.device or names))
     if not offered:

@@ -25,7 +25,7 @@ DEVICES: dict[str, str] = {
 }
 
 
-def device_kind(kind: str) -> DeviceKind:
+def find_device_kind(kind: str) -> DeviceKind:
     """The module of a kind. Raises UsageError, with the nearest known kind, when there is none."""
     module = DEVICES.get(kind)
     if module is None:
@@ -40,10 +40,10 @@ def find_devices() -> list[Found]:
     none = {
         kind: [Found(kind=kind, id="-", description=f"{kind} devices", state="none is connected")] for kind in DEVICES
     }
-    return [device for kind in DEVICES for device in device_kind(kind).find() or none[kind]]
+    return [device for kind in DEVICES for device in find_device_kind(kind).find() or none[kind]]
 
 
 def open_device(name: str) -> Device:
     """Open `KIND` or `KIND:ID`, e.g. `host`, `android:R5CT10XYZ`. Raises UsageError and DeviceError."""
     kind, _, device_id = name.partition(":")
-    return device_kind(kind).open_device(device_id or None)
+    return find_device_kind(kind).open_device(device_id or None)

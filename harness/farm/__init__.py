@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from builder.bundle import BundleError, open_bundle
-from harness.devices.android.apk import application_id
+from harness.devices.android.apk import read_application_id
 from harness.errors import UsageError
 
 ACTIVITY = "org.edgebundle.app.MainActivity"
@@ -51,7 +51,9 @@ def write_job(apk: Path, farm: str, protocol: str, minutes: int, target: Path) -
             variants = len(bundle.manifest.variants)
     except BundleError as error:
         raise UsageError(str(error)) from error
-    job = Job(app=apk.name, application_id=application_id(apk), variants=variants, protocol=protocol, minutes=minutes)
+    job = Job(
+        app=apk.name, application_id=read_application_id(apk), variants=variants, protocol=protocol, minutes=minutes
+    )
     files = cast(Callable[[Job], dict[str, str]], importlib.import_module(FARMS[farm]).make_files)(job)
     if target.exists() and not (target / MARK).is_file():
         raise UsageError(f"{target} exists and was not written by this command; choose another place with -o.")

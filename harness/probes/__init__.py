@@ -26,7 +26,7 @@ MODULES: list[str] = [
 ]
 
 
-def all_probes() -> tuple[Probe, ...]:
+def list_probes() -> tuple[Probe, ...]:
     """Every probe, in order."""
     modules = (importlib.import_module(name) for name in MODULES)
     return tuple(probe for module in modules for probe in cast("tuple[Probe, ...]", module.PROBES))

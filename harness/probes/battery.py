@@ -15,7 +15,7 @@ WHOLE_VOLTS = range(3, 10)
 SOURCES = {"AC powered": "AC", "USB powered": "USB", "Wireless powered": "wireless", "Dock powered": "dock"}
 
 
-def battery_fields(text: str) -> dict[str, str]:
+def parse_battery_fields(text: str) -> dict[str, str]:
     """`name: value` lines of the dump; of a name that comes twice the first one counts."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
@@ -25,7 +25,7 @@ def battery_fields(text: str) -> dict[str, str]:
     return fields
 
 
-def no_battery(text: str, fields: dict[str, str]) -> str | None:
+def explain_no_battery(text: str, fields: dict[str, str]) -> str | None:
     """Why the dump tells nothing of a battery: it is frozen, or there is none. TVs and boxes tell one of some millivolts."""
     if UPDATES_STOPPED in text:
         return STOPPED
@@ -36,10 +36,10 @@ def no_battery(text: str, fields: dict[str, str]) -> str | None:
     return None
 
 
-def battery_percent(text: str) -> Reading:
+def read_battery_percent(text: str) -> Reading:
     """Charge in percent: `level` of `scale`."""
-    fields = battery_fields(text)
-    if (reason := no_battery(text, fields)) is not None:
+    fields = parse_battery_fields(text)
+    if (reason := explain_no_battery(text, fields)) is not None:
         return Reading(unit="%", reason=reason)
     if fields.get("present") == "false":
         return Reading(unit="%", reason="the device says that no battery is present")
@@ -51,10 +51,10 @@ def battery_percent(text: str) -> Reading:
     return parse_bounded(level, unit="%", what="battery level", low=0, high=100, scale=100 / int(scale))
 
 
-def battery_temperature(text: str) -> Reading:
+def read_battery_temperature(text: str) -> Reading:
     """Temperature of the battery; the dump gives tenths of a degree. 0 is what a fuel gauge without a sensor gives."""
-    fields = battery_fields(text)
-    if (reason := no_battery(text, fields)) is not None:
+    fields = parse_battery_fields(text)
+    if (reason := explain_no_battery(text, fields)) is not None:
         return Reading(unit="degC", reason=reason)
     told = fields.get("temperature")
     if told is None:
@@ -67,7 +67,7 @@ def battery_temperature(text: str) -> Reading:
 
 def parse_charging(text: str) -> TextReading:
     """`charging (USB)`, `discharging`, `not charging (USB)`, `full (AC)`: the state and what powers the device."""
-    fields = battery_fields(text)
+    fields = parse_battery_fields(text)
     if UPDATES_STOPPED in text:
         return TextReading(reason=STOPPED)
     told = fields.get("status")

@@ -13,7 +13,7 @@ LOWEST_MHZ, HIGHEST_MHZ = 1.0, 10_000.0
 CPU = re.compile(r"cpu([0-9]{1,4})")
 
 
-def clocks_mhz(text: str) -> tuple[Reading, ...]:
+def read_clocks_mhz(text: str) -> tuple[Reading, ...]:
     """Clock of each CPU in order of its number, from lines `cpuN TAB kHz`; one null reading when there are no such lines."""
     clocks: dict[int, Reading] = {}
     for line in text.splitlines():

@@ -5,8 +5,8 @@ Nothing is read while the benchmark runs, and nothing of the transfer over adb l
 
 from __future__ import annotations
 
-from harness.probes.load import app_time, own_time, processor_time
-from harness.probes.time_in_state import time_in_state
+from harness.probes.load import read_app_time, read_own_time, read_processor_time
+from harness.probes.time_in_state import measure_time_in_state
 from harness.records.run import ProcessorUse, Reading
 
 MARK, TIMES = "edgebundle-counters", "edgebundle-times"
@@ -27,18 +27,18 @@ def parse_use(text: str) -> ProcessorUse:
     if len(parts) != 3:
         return _unknown(f"the counters came {len(parts) - 1} times instead of twice")
     after, _, times = parts[2].partition(f"\n{TIMES}\n")
-    return processor_use(parts[1], after, own_time(times))
+    return measure_processor_use(parts[1], after, read_own_time(times))
 
 
-def app_use(before: str, after: str) -> ProcessorUse:
+def measure_app_use(before: str, after: str) -> ProcessorUse:
     """From the texts of two command lines, the second of which tells the app's own counters behind the line of TIMES."""
     counters, _, own = after.partition(f"{TIMES}\n")
-    return processor_use(before, counters, app_time(own))
+    return measure_processor_use(before, counters, read_app_time(own))
 
 
-def processor_use(before: str, after: str, own: Reading) -> ProcessorUse:
-    passed, busy = processor_time(before, after)
-    return ProcessorUse(time_in_state=time_in_state(before, after), passed_s=passed, busy_s=busy, own_s=own)
+def measure_processor_use(before: str, after: str, own: Reading) -> ProcessorUse:
+    passed, busy = read_processor_time(before, after)
+    return ProcessorUse(time_in_state=measure_time_in_state(before, after), passed_s=passed, busy_s=busy, own_s=own)
 
 
 def _unknown(reason: str) -> ProcessorUse:

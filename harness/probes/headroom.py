@@ -10,7 +10,7 @@ import re
 
 from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
-from harness.probes.temperature import SKIN, kind_of, service_sensors
+from harness.probes.temperature import SKIN, find_kind, read_service_sensors
 from harness.records.run import Reading
 
 UNIT = "headroom"
@@ -28,7 +28,7 @@ THRESHOLD = re.compile(
 HAL_THRESHOLD = re.compile(r"\{\.type = ([A-Z_]{1,20}), \.name = ([^,}]*), \.hotThrottlingThresholds = \[([^\]\n]*)\]")
 
 
-def thermal_headroom(said: str, service: str) -> Reading:
+def read_thermal_headroom(said: str, service: str) -> Reading:
     """`said` is the answer of `cmd thermalservice headroom 0`, `service` that of `dumpsys thermalservice`."""
     match = SAID.search(said)
     if match is not None:
@@ -40,7 +40,7 @@ def _compute(service: str) -> Reading:
     severe = {
         name.strip(): text
         for kind, name, values in (*THRESHOLD.findall(service), *HAL_THRESHOLD.findall(service))
-        if (kind_of(name.strip(), int(kind)) == SKIN if kind.lstrip("-").isdecimal() else kind == "SKIN")
+        if (find_kind(name.strip(), int(kind)) == SKIN if kind.lstrip("-").isdecimal() else kind == "SKIN")
         and len(hot := values.split(",")) > SEVERE
         and (text := hot[SEVERE].strip()) != "NaN"
     }
@@ -48,7 +48,7 @@ def _compute(service: str) -> Reading:
         reason = "its thermal service answers no headroom and prints no threshold of the skin for severe throttling"
         return Reading(unit=UNIT, reason=reason)
     headrooms, reasons = [], []
-    for sensor in service_sensors(service):
+    for sensor in read_service_sensors(service):
         if sensor.kind != SKIN or sensor.name not in severe:
             continue
         what = f"the threshold of {sensor.name}"

@@ -49,7 +49,7 @@ def load_average(text: str) -> Reading:
     return parse_bounded(match.group(1), unit=LOAD_UNIT, what="the load average", low=0, high=HIGHEST_LOAD)
 
 
-def processor_time(before: str, after: str) -> tuple[Reading, Reading]:
+def read_processor_time(before: str, after: str) -> tuple[Reading, Reading]:
     """Processor seconds that passed between two texts of /proc/stat (duration times CPUs), and those in which a program ran."""
     first, second = _counters(before), _counters(after)
     if first is None or second is None:
@@ -63,7 +63,7 @@ def processor_time(before: str, after: str) -> tuple[Reading, Reading]:
     return Reading(value=(busy + idle) / TICKS_PER_S, unit=TIME_UNIT), Reading(value=busy / TICKS_PER_S, unit=TIME_UNIT)
 
 
-def own_time(text: str) -> Reading:
+def read_own_time(text: str) -> Reading:
     """Processor seconds of the programs that a shell started, from what `times` prints: its own, then theirs, each user and system."""
     times = CLOCK.findall(text)
     if len(times) != 4:
@@ -71,7 +71,7 @@ def own_time(text: str) -> Reading:
     return Reading(value=round(sum(int(m) * 60 + float(f"{s}.{part}") for m, s, part in times[2:]), 6), unit=TIME_UNIT)
 
 
-def app_time(text: str) -> Reading:
+def read_app_time(text: str) -> Reading:
     """Processor seconds of a process, from its /proc/PID/stat: fields 14 and 15, counted behind the name, which may hold anything."""
     match = PROCESS.search(text)
     if match is None:
@@ -79,7 +79,7 @@ def app_time(text: str) -> Reading:
     return Reading(value=(int(match.group(1)) + int(match.group(2))) / TICKS_PER_S, unit=TIME_UNIT)
 
 
-def background_load(passed: Reading, busy: Reading, own: Reading) -> Reading:
+def measure_background_load(passed: Reading, busy: Reading, own: Reading) -> Reading:
     """Percent of all processors that others than the benchmark used."""
     if passed.value is None or busy.value is None or own.value is None:
         return Reading(unit=SHARE_UNIT, reason=passed.reason or busy.reason or own.reason)
@@ -109,7 +109,7 @@ def _is_denied(text: str) -> bool:
 def load_between(text: str) -> Reading:
     """Percent of all processors that were in use between the two looks of LOOKS, while nothing was measured."""
     before, _, after = text.partition(f"\n{LATER}\n")
-    return background_load(*processor_time(before, after), Reading(value=0.0, unit=TIME_UNIT))
+    return measure_background_load(*read_processor_time(before, after), Reading(value=0.0, unit=TIME_UNIT))
 
 
 PROBES = (

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from harness.probes import all_probes
+from harness.probes import list_probes
 
 # Samples that are no state of the device, each with its unit and what it says.
 OTHERS: dict[str, tuple[str, str]] = {
@@ -21,4 +21,4 @@ IOS_APP = ("thermal_status", "memory", "low_power_mode")
 
 def sample_names() -> dict[str, tuple[str, str]]:
     """Every name with its unit and what it says."""
-    return {probe.name: (probe.unit, probe.meaning) for probe in all_probes() if probe.unit is not None} | OTHERS
+    return {probe.name: (probe.unit, probe.meaning) for probe in list_probes() if probe.unit is not None} | OTHERS

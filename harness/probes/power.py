@@ -29,7 +29,7 @@ GAUGES = (
 )  # Android's own name first, then vendors'
 
 
-def power_fields(text: str) -> dict[str, dict[str, str]]:
+def parse_power_fields(text: str) -> dict[str, dict[str, str]]:
     """Supply -> file -> content, from lines `supply TAB file TAB content`; of a file that comes twice the first one counts."""
     fields: dict[str, dict[str, str]] = {}
     for line in text.splitlines():
@@ -40,18 +40,18 @@ def power_fields(text: str) -> dict[str, dict[str, str]]:
     return fields
 
 
-def battery_voltage(text: str) -> Reading:
+def read_battery_voltage(text: str) -> Reading:
     """Volts of the first gauge that tells them."""
     return _first(text, "voltage_now", VOLT, MILLIVOLTS, LOWEST_V, HIGHEST_V)
 
 
-def battery_current(text: str) -> Reading:
+def read_battery_current(text: str) -> Reading:
     """Amperes of the first gauge that tells them; exactly 0 is what a gauge without a sensor gives."""
     return _first(text, "current_now", AMPERE, MILLIAMPERES, -HIGHEST_A, HIGHEST_A)
 
 
 def _first(text: str, name: str, unit: str, thousandths_below: float, low: float, high: float) -> Reading:
-    fields = power_fields(text)
+    fields = parse_power_fields(text)
     reasons = []
     for gauge in GAUGES:
         told = fields.get(gauge, {}).get(name)

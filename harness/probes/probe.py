@@ -45,13 +45,13 @@ class Probe:
         return Sample(t_s=t_s, probe=self.name, value=sum(values) / len(values), unit=self.unit) if values else None
 
 
-def shell_line(probes: tuple[Probe, ...]) -> str:
+def write_shell_line(probes: tuple[Probe, ...]) -> str:
     """One command line that asks all of these probes, each answer behind a line of its own."""
     return f"; echo; echo {PART}; ".join(probe.shell for probe in probes if probe.shell is not None)
 
 
 def split_answers(probes: tuple[Probe, ...], printed: str) -> list[tuple[Probe, str]]:
-    """What each probe of `shell_line` printed; nothing for all of them when the answer is not whole."""
+    """What each probe of `write_shell_line` printed; nothing for all of them when the answer is not whole."""
     asked = [probe for probe in probes if probe.shell is not None]
     parts = re.split(rf"^{PART}\n", printed, flags=re.MULTILINE)
     return list(zip(asked, parts if len(parts) == len(asked) else [""] * len(asked), strict=True))

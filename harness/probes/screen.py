@@ -26,7 +26,7 @@ def parse_screen(text: str) -> TextReading:
     )
 
 
-def airplane_mode(text: str) -> TextReading:
+def read_airplane_mode(text: str) -> TextReading:
     """`on` or `off`, from `settings get global airplane_mode_on`."""
     told = text.strip()
     if told in MODES:
@@ -50,7 +50,7 @@ PROBES = (
         meaning="whether radios are off",
         unit=None,
         shell="settings get global airplane_mode_on 2>&1",
-        read=airplane_mode,
+        read=read_airplane_mode,
         field="airplane_mode",
     ),
 )

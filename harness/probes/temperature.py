@@ -52,7 +52,7 @@ class Sensor:
     reading: Reading
 
 
-def thermal_status(text: str) -> Reading:
+def read_thermal_status(text: str) -> Reading:
     """0 NONE, 1 LIGHT, 2 MODERATE, 3 SEVERE, 4 CRITICAL, 5 EMERGENCY, 6 SHUTDOWN."""
     if OVERRIDE.search(text):
         return Reading(unit=STATUS_UNIT, reason=OVERRIDDEN)
@@ -65,18 +65,20 @@ def thermal_status(text: str) -> Reading:
     return reading
 
 
-def service_sensors(text: str) -> list[Sensor]:
+def read_service_sensors(text: str) -> list[Sensor]:
     """Sensors of `dumpsys thermalservice`: what the HAL says now where that is printed, else what the service remembers."""
     _, hal, current = text.partition(HAL)
     return [
         Sensor(
-            name=name.strip(), kind=kind_of(name.strip(), int(kind)), reading=_celsius(value, f"sensor {name.strip()}")
+            name=name.strip(),
+            kind=find_kind(name.strip(), int(kind)),
+            reading=_celsius(value, f"sensor {name.strip()}"),
         )
         for value, kind, name, _ in TEMPERATURE.findall(current if hal else text)
     ]
 
 
-def kind_of(name: str, kind: int) -> int | None:
+def find_kind(name: str, kind: int) -> int | None:
     """The type of a service's sensor; None where its name says another one that is of no interest."""
     return NAMED.get(name) if name.startswith("TYPE_") else kind
 
@@ -88,7 +90,7 @@ def _celsius(text: str, what: str) -> Reading:
     return reading
 
 
-def zone_sensors(text: str) -> list[Sensor]:
+def read_zone_sensors(text: str) -> list[Sensor]:
     """Zones of the kernel, one a line: `type TAB temperature`, in thousandths of a degree (a few drivers: whole degrees)."""
     sensors = []
     for line in text.splitlines():
@@ -119,7 +121,7 @@ class Named:
     of: TextReading
 
 
-def device_temperature(service: list[Sensor], battery: Reading, zones: list[Sensor]) -> Named:
+def choose_device_temperature(service: list[Sensor], battery: Reading, zones: list[Sensor]) -> Named:
     """The phone's own: of the skin, else of the battery; never of the die, which says how hard it works and not how warm it is.
 
     `battery` is what the battery's service tells. Of several sensors the warmest counts.
@@ -140,7 +142,7 @@ def device_temperature(service: list[Sensor], battery: Reading, zones: list[Sens
     return Named(reading=Reading(unit=UNIT, reason=why), of=TextReading(reason=why))
 
 
-def die_temperature(service: list[Sensor], zones: list[Sensor]) -> Named:
+def choose_die_temperature(service: list[Sensor], zones: list[Sensor]) -> Named:
     """The hottest part of the chip."""
     named = [zone for zone in zones if DIE_ZONE.search(zone.name) and not NO_ZONE.search(zone.name)]
     warmest = _warmest("die", [sensor for sensor in service if sensor.kind in DIE]) or _warmest("die", named)

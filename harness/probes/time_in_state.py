@@ -27,7 +27,7 @@ class Policy:
     denied: bool = False
 
 
-def time_in_state(before: str, after: str) -> tuple[TimeInState, ...]:
+def measure_time_in_state(before: str, after: str) -> tuple[TimeInState, ...]:
     """Seconds at each clock between two looks, of each policy in order of its number; empty where the device shows no policies."""
     first, second = _policies(before), _policies(after)
     names = sorted(first.keys() | second.keys(), key=lambda name: int(name.removeprefix("policy")))

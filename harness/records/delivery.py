@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.records.outbox import Outbox, outbox_of, outboxes_of
+from harness.records.outbox import Outbox, list_outboxes, open_outbox
 from harness.records.run import Run
 from harness.records.store import Store
 
@@ -100,7 +100,7 @@ def delivering(store: Store, session: str, patience_s: float = PATIENCE_S) -> It
     Raises StoreError when the store does not take or give back all of them within `patience_s` (one try where the session was
     ended by an error): the records stay on this computer, the sentence says where, and the next session into the store sends them.
     """
-    outbox = outbox_of(store.name, session)
+    outbox = open_outbox(store.name, session)
     with outbox.hold() as alone:
         if not alone:
             raise StoreError(
@@ -121,7 +121,9 @@ def delivering(store: Store, session: str, patience_s: float = PATIENCE_S) -> It
 def _end(delivery: Delivery, outbox: Outbox, store: Store, patience_s: float) -> None:
     """Raises StoreError."""
     if not delivery.stop():
-        raise _not_sent(outbox, store, f"it did not answer within {PATIENCE_S:g} s", len(list(outbox.entries())))
+        raise _explain_not_sent(
+            outbox, store, f"it did not answer within {PATIENCE_S:g} s", len(list(outbox.entries()))
+        )
     empty(outbox, store, patience_s)
 
 
@@ -136,12 +138,12 @@ def empty(outbox: Outbox, store: Store, patience_s: float) -> None:
             return
         except StoreError as error:
             if time.monotonic() >= deadline:
-                raise _not_sent(outbox, store, str(error).rstrip("."), len(entries)) from error
+                raise _explain_not_sent(outbox, store, str(error).rstrip("."), len(entries)) from error
         time.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
         tries += 1
 
 
-def _not_sent(outbox: Outbox, store: Store, why: str, count: int) -> StoreError:
+def _explain_not_sent(outbox: Outbox, store: Store, why: str, count: int) -> StoreError:
     return StoreError(
         f"{count} records are not in {store.name} ({why}); they are safe in {outbox.folder}: 'harness run --resume' into the same store "
         f"sends them, or take them elsewhere with 'harness farm --import {outbox.folder} -o OTHER.sqlite'."
@@ -154,7 +156,7 @@ def send_leftovers(store: Store) -> int:
     Raises StoreError.
     """
     sent = 0
-    for outbox in outboxes_of(store.name):
+    for outbox in list_outboxes(store.name):
         with outbox.hold() as alone:
             if alone and outbox.folder.is_dir():
                 sent += len(outbox.runs())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from harness.cache import state_root, write_durably
+from harness.cache import find_state_root, write_durably
 from harness.errors import StoreError
 from harness.records.pictures import Picture
 from harness.records.run import Run, parse_run
@@ -98,14 +98,14 @@ class Outbox:
                 self.folder.parent.rmdir()
 
 
-def outbox_of(store: str, session: str) -> Outbox:
+def open_outbox(store: str, session: str) -> Outbox:
     """Of a session on its way into the store of this name."""
-    return Outbox(_folder_of(store) / session)
+    return Outbox(_find_folder(store) / session)
 
 
-def outboxes_of(store: str) -> list[Outbox]:
+def list_outboxes(store: str) -> list[Outbox]:
     """All that is on its way into a store from this computer, the oldest first."""
-    folder = _folder_of(store)
+    folder = _find_folder(store)
     folders = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return [Outbox(path) for path in sorted(folders, key=_read_begin)]
 
@@ -118,5 +118,5 @@ def _read_begin(folder: Path) -> float:
         return 0.0
 
 
-def _folder_of(store: str) -> Path:
-    return state_root() / "outbox" / hashlib.sha256(store.encode()).hexdigest()[:20]
+def _find_folder(store: str) -> Path:
+    return find_state_root() / "outbox" / hashlib.sha256(store.encode()).hexdigest()[:20]

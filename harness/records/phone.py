@@ -19,28 +19,28 @@ SHARED = {"qcom", "semc", "sc8830", "msm8937", "msm8952", "msm8953", "lito", "be
 CHIP = re.compile(r"\b(MT\d{4}|(?:SM|SDM|MSM|QCM|SC)\d{3,4})", re.IGNORECASE)
 
 
-def phone_of(info: DeviceInfo) -> Phone:
+def describe_phone(info: DeviceInfo) -> Phone:
     """The names of a measured device; what it does not tell is None."""
     return Phone(
         soc=_value(info.soc), board=_value(info.board), hardware=_value(info.hardware), model=_value(info.model)
     )
 
 
-def soc_name(manufacturer: str | None, model: str | None) -> str | None:
+def name_soc(manufacturer: str | None, model: str | None) -> str | None:
     """`ro.soc.manufacturer` and `ro.soc.model` as one name, such as 'Google Tensor G3'; None where the model says nothing."""
     if _read_known(model) is None:
         return None
     return " ".join(filter(None, (_read_known(manufacturer), _read_known(model))))
 
 
-def model_name(manufacturer: str | None, model: str | None) -> str | None:
+def name_model(manufacturer: str | None, model: str | None) -> str | None:
     """The maker's and the phone's name, such as 'Google Pixel 8'."""
     if _read_known(model) is None:
         return None
     return " ".join(filter(None, (_read_known(manufacturer), _read_known(model))))
 
 
-def same_phone(first: Phone, second: Phone) -> bool:
+def is_same_phone(first: Phone, second: Phone) -> bool:
     """Whether what was measured on one counts for the other.
 
     Where both tell their SoC, it alone decides. Otherwise one name that both tell and that is not shared by several SoCs must be

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from builder.bundle import Bundle, Golden, GoldenTensor, Manifest, TensorSpec
-from builder.bundle.tensors import golden_tensor, specs_of, tensor_to_pixels
+from builder.bundle.tensors import list_specs, make_pixels, read_golden
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ SAME_IN_8_BITS_DB = 90.0
 class Picture:
     """One picture of a run; `name` is the tensor's name in the manifest, `png` an 8-bit RGB PNG.
 
-    `expected` is what the variant must give, `source` what the source model gives (see `source_variant`).
+    `expected` is what the variant must give, `source` what the source model gives (see `find_source_variant`).
     """
 
     role: Role
@@ -36,28 +36,30 @@ class Picture:
     png: bytes
 
 
-def pictures_of(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensors) -> tuple[Picture, ...]:
+def make_pictures(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensors) -> tuple[Picture, ...]:
     """Every image tensor of a golden run; tensors that are no pictures, or sparse ones as packages have, are left out."""
     variant = bundle.variant(variant_id)
-    inputs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
-    results = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
+    inputs = {spec.name: spec for spec in list_specs(bundle.manifest.inputs, variant.inputs)}
+    results = {spec.name: spec for spec in list_specs(bundle.manifest.outputs, variant.outputs)}
     by_variant = {expected.variant: expected.tensors for expected in golden.expected}
-    pictures = [_golden_picture(bundle, "input", tensor, inputs[tensor.name]) for tensor in golden.inputs]
+    pictures = [_make_golden_picture(bundle, "input", tensor, inputs[tensor.name]) for tensor in golden.inputs]
     pictures += [
-        _golden_picture(bundle, "expected", tensor, results[tensor.name]) for tensor in by_variant.get(variant_id, ())
+        _make_golden_picture(bundle, "expected", tensor, results[tensor.name])
+        for tensor in by_variant.get(variant_id, ())
     ]
-    source = source_variant(bundle.manifest)
+    source = find_source_variant(bundle.manifest)
     pictures += [
-        _golden_picture(bundle, "source", tensor, results[tensor.name]) for tensor in by_variant.get(source or "", ())
+        _make_golden_picture(bundle, "source", tensor, results[tensor.name])
+        for tensor in by_variant.get(source or "", ())
     ]
     for name, spec in results.items():
         if is_picture(spec) and name in outputs:
             finite = np.nan_to_num(np.asarray(outputs[name], np.float32), posinf=0.0, neginf=0.0)
-            pictures.append(Picture(role="output", name=name, png=png_bytes(tensor_to_pixels(finite, spec))))
+            pictures.append(Picture(role="output", name=name, png=encode_png(make_pixels(finite, spec))))
     return tuple(picture for picture in pictures if picture is not None)
 
 
-def source_variant(manifest: Manifest) -> str | None:
+def find_source_variant(manifest: Manifest) -> str | None:
     """The variant whose goldens stand for the source model's own output: the closest one, if 8 bits cannot tell them apart."""
     known = {variant.id: variant.quality.psnr_db_worst or 0.0 for variant in manifest.variants}
     best = max(known, key=lambda name: known[name], default=None)
@@ -68,15 +70,15 @@ def is_picture(spec: TensorSpec) -> bool:
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[:2] == (1, 3)
 
 
-def _golden_picture(bundle: Bundle, role: Role, tensor: GoldenTensor, spec: TensorSpec) -> Picture | None:
+def _make_golden_picture(bundle: Bundle, role: Role, tensor: GoldenTensor, spec: TensorSpec) -> Picture | None:
     if not is_picture(spec) or tensor.encoding == "png_sparse":  # a sample of pixels is nothing to look at
         return None
     return Picture(
-        role=role, name=tensor.name, png=png_bytes(tensor_to_pixels(golden_tensor(bundle.root, tensor, spec), spec))
+        role=role, name=tensor.name, png=encode_png(make_pixels(read_golden(bundle.root, tensor, spec), spec))
     )
 
 
-def png_bytes(pixels: Pixels) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """RGB pixels (H, W, 3) as PNG."""
     from PIL import Image
 
@@ -85,7 +87,7 @@ def png_bytes(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def png_pixels(png: bytes) -> Pixels:
+def decode_png(png: bytes) -> Pixels:
     """RGB pixels (H, W, 3) of PNG bytes."""
     from PIL import Image
 

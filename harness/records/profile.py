@@ -69,12 +69,12 @@ def read_profiles(path: Path) -> tuple[Profile, ...]:
     """Raises UsageError for a file that `harness profile` did not write."""
     cure = "give what 'harness profile -o' wrote"
     try:
-        return Profiles.model_validate_json(file_text(path, cure)).profiles
+        return Profiles.model_validate_json(read_text(path, cure)).profiles
     except (ValidationError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no profile; {cure}.") from error
 
 
-def file_text(path: Path, cure: str) -> str:
+def read_text(path: Path, cure: str) -> str:
     """Raises UsageError for what is no file, which is not waited for, or cannot be read, and UnicodeDecodeError for no UTF-8."""
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no file; {cure}.")

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from harness.errors import StoreError
 from harness.records.tolerated import Tolerated
-from harness.records.verdict import Verdict, verdict_of_sentence
+from harness.records.verdict import Verdict, parse_verdict
 from harness.records.way import Cores, Way
 
 log = logging.getLogger(__name__)
@@ -42,13 +42,13 @@ def _moment(text: str) -> str:
     try:
         if not MOMENT.fullmatch(text):
             raise ValueError
-        moment_of(text)
+        parse_moment(text)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text[:40]!r} is no moment of RFC 3339, such as 2026-01-31T09:30:00.000+00:00") from error
     return text
 
 
-def moment_of(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """A record's moment, in UTC, so that moments of several time zones have an order."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
@@ -297,7 +297,7 @@ class Run(Frozen):
     def _of_schema_1(cls, raw: Any) -> Any:
         if not isinstance(raw, dict) or not isinstance(raw.get("verdict"), str):
             return raw
-        fields = {**raw, "verdict": verdict_of_sentence(raw["verdict"])}
+        fields = {**raw, "verdict": parse_verdict(raw["verdict"])}
         return fields | ({"schema": SCHEMA} if fields.get("schema") == 1 else {})
 
     @model_validator(mode="after")
@@ -317,7 +317,7 @@ class Run(Frozen):
     @property
     def moment(self) -> datetime:
         """When it started, in UTC."""
-        return moment_of(self.started_at)
+        return parse_moment(self.started_at)
 
     def to_json(self) -> str:
         """One line of the exchange format."""

@@ -113,7 +113,7 @@ class Verdict(BaseModel):
         return CODES[self.code][1].format(**facts)
 
 
-def verdict_of_sentence(text: str) -> Verdict:
+def parse_verdict(text: str) -> Verdict:
     """The verdict that a record of schema 1 has as a sentence; anything unknown counts as invalid."""
     word, _, rest = (part.strip() for part in text.partition(":"))
     if word == "ok":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COLOURS = {"found": "red", "range": "yellow", "undecided": "yellow", "no change": "green"}
 
 
-def bisection_table(bisections: Sequence[Bisection]) -> Table:
+def make_bisection_table(bisections: Sequence[Bisection]) -> Table:
     """A row for each variant on a device."""
     from rich.markup import escape
 
@@ -37,7 +37,7 @@ def bisection_table(bisections: Sequence[Bisection]) -> Table:
     return table
 
 
-def bisection_json(entry: Bisection) -> dict[str, object]:
+def make_bisection_json(entry: Bisection) -> dict[str, object]:
     """The same, with whole hashes."""
     return {
         "variant": entry.variant,

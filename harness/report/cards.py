@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import label_device
 from harness.analysis.processor_use import load_beside
-from harness.analysis.throttling import Throttling, energy_per_inference, find_throttling
-from harness.analysis.verdict import throttling_status
-from harness.probes import all_probes
-from harness.records.pictures import Picture, make_difference, png_bytes, png_pixels
+from harness.analysis.throttling import Throttling, find_throttling, measure_energy
+from harness.analysis.verdict import find_throttling_status
+from harness.probes import list_probes
+from harness.records.pictures import Picture, decode_png, encode_png, make_difference
 from harness.records.run import BrowserInfo, Reading, Run, TextReading
 from harness.records.verdict import NOT_STATIONARY
 from harness.report import text
-from harness.report.curves import throttling_plot
+from harness.report.curves import plot_throttling
 from harness.report.endurance import describe_throttling, format_hottest
 from harness.report.model import Entry
 from harness.report.plots import Series, run_plot
@@ -27,17 +27,17 @@ def make_card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
     statistics: tuple[Fact, ...] = ()
     lasting = find_throttling(run) if run.protocol.sustained else None
     if lasting is not None and summary is not None:
-        plot, caption = throttling_plot(run, lasting), _lasting_caption(run, lasting)
-        statistics = _lasting_statistics(run, lasting, summary)
+        plot, caption = plot_throttling(run, lasting), _write_lasting_caption(run, lasting)
+        statistics = _list_lasting_statistics(run, lasting, summary)
     elif summary is not None:
-        label = f"{run.variant} on {device_label(run)}"
+        label = f"{run.variant} on {label_device(run)}"
         plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
         changes = " Dashed red: the level changed here." if run.verdict.code in NOT_STATIONARY else ""
         caption, statistics = SAMPLES + changes, _statistics(entry, summary)
     return Card(
         anchor=anchor,
         run=run,
-        device=device_label(run),
+        device=label_device(run),
         under=f"back to back for {run.protocol.duration_s / 60:g} minutes"
         if run.protocol.duration_s
         else entry.name.removeprefix(run.variant).removeprefix(", "),
@@ -53,16 +53,16 @@ def make_card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
     )
 
 
-def _lasting_caption(run: Run, shown: Throttling) -> str:
+def _write_lasting_caption(run: Run, shown: Throttling) -> str:
     parts = ["Throughput, temperatures and clocks on one time axis."]
-    if throttling_status(run):
+    if find_throttling_status(run):
         parts.append("Shaded: the device told a thermal status above 0, darker for a higher one.")
     if shown.throttled_after_s is not None:
         parts.append("Dashed red: from here on the throughput stayed below 90 % of its peak.")
     return " ".join(parts)
 
 
-def _lasting_statistics(run: Run, shown: Throttling, summary: Summary) -> tuple[Fact, ...]:
+def _list_lasting_statistics(run: Run, shown: Throttling, summary: Summary) -> tuple[Fact, ...]:
     """Throughput, and not quantiles: latencies of a cool and of a hot phone have no common distribution."""
     return (
         Fact(name="minute 1", value=text.format_rate(shown.first_minute)),
@@ -123,7 +123,7 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     if run.browser is not None:
         facts += _browser(run.browser)
     if run.op_devices:
-        facts.append(Fact(name="ops by device", value=text.op_devices(run)))
+        facts.append(Fact(name="ops by device", value=text.describe_op_devices(run)))
     if "low_power_mode" in at_start:
         facts.append(Fact(name="low power mode", value="on" if at_start["low_power_mode"] else "off"))
     if run.compile_ns is not None:
@@ -132,17 +132,17 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
         facts += [_reading("load", run.load_ns), _reading("first inference", run.first_ns)]
     else:
         facts.append(_reading("instructions per inference", run.instructions))
-    facts += [memory, _reading("energy per inference", energy_per_inference(run))]
+    facts += [memory, _reading("energy per inference", measure_energy(run))]
     facts += _processors(run)
     if "load_average" in at_start:
         facts.append(
             Fact(name="other load at the start", value=f"{at_start['load_average']:.1f} programs wanted to run")
         )
-    golden = Fact(name="golden", value=text.golden_text(run), reason=run.golden_reason)
+    golden = Fact(name="golden", value=text.describe_golden(run), reason=run.golden_reason)
     if run.golden is not None:
         golden = Fact(
             name="golden",
-            value=f"{text.golden_text(run)}; at least {run.golden.min_psnr_db:g} dB asked, largest error {run.golden.max_abs_error:.3g}",
+            value=f"{text.describe_golden(run)}; at least {run.golden.min_psnr_db:g} dB asked, largest error {run.golden.max_abs_error:.3g}",
         )
     return (
         *facts,
@@ -168,7 +168,7 @@ def _processors(run: Run) -> list[Fact]:
 
 def _conditions(run: Run) -> tuple[ConditionRow, ...]:
     start, end = run.conditions_start, run.conditions_end
-    told = ((probe.title, probe.of(start), probe.of(end)) for probe in all_probes())
+    told = ((probe.title, probe.of(start), probe.of(end)) for probe in list_probes())
     return tuple(
         ConditionRow(name=title, start=_tell(first), end=_tell(last))
         for title, first, last in told
@@ -210,7 +210,7 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
     comparisons = []
     for name in outputs.keys() & (source.keys() | expected.keys()):
         wanted, title = (source[name], "source model") if name in source else (expected[name], "expected")
-        apart, gain = make_difference(png_pixels(wanted.png), png_pixels(outputs[name].png))
+        apart, gain = make_difference(decode_png(wanted.png), decode_png(outputs[name].png))
         caption = f"difference of the two, amplified {gain}{text.TIMES}"
         if not apart.any():
             caption = "difference of the two: none, every pixel is equal"
@@ -220,7 +220,7 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
                 before=gallery.show(before.png, "before") if before else None,
                 wanted=gallery.show(wanted.png, title),
                 output=gallery.show(outputs[name].png, "device output"),
-                difference=gallery.show(png_bytes(apart), caption),
+                difference=gallery.show(encode_png(apart), caption),
             )
         )
     return tuple(sorted(comparisons, key=lambda comparison: comparison.name))

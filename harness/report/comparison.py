@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.analysis.comparison import Comparison
-from harness.report.model import summary_of
+from harness.report.model import summarize_run
 from harness.report.text import DASH, format_headline
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ OUTCOMES = {"within": "green", "regression": "red", "not precise enough": "yello
 COLOURS = {"faster": "green", "fewer instructions": "green", "slower": "red", "more instructions": "red"}
 
 
-def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided, ...] = ()) -> Table:
+def make_comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     from rich.markup import escape
 
     from builder.command_line import console
@@ -34,19 +34,19 @@ def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided,
         table.add_row(
             escape(name),
             label,
-            format_headline(entry.base, summary_of(entry.base)),
-            format_headline(entry.new, summary_of(entry.new)),
+            format_headline(entry.base, summarize_run(entry.base)),
+            format_headline(entry.new, summarize_run(entry.new)),
             _ratio(entry),
             f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}"
             if entry.ratio
             else "exact"
             if entry.instructions
             else "",
-            p_value(entry.ratio.p_adjusted) if entry.ratio else "",
-            f"[{colour}]{escape(verdict_text(entry))}[/{colour}]",
+            format_p_value(entry.ratio.p_adjusted) if entry.ratio else "",
+            f"[{colour}]{escape(write_verdict(entry))}[/{colour}]",
         )
     for one in alone:
-        shown = format_headline(one.run, summary_of(one.run))
+        shown = format_headline(one.run, summarize_run(one.run))
         sides = (shown, "") if one.side == "base" else ("", shown)
         table.add_row(
             escape(one.variant), escape(one.device), *sides, "", "", "", f"[yellow]{escape(one.why)}[/yellow]"
@@ -54,7 +54,7 @@ def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided,
     return table
 
 
-def comparison_json(comparisons: tuple[Comparison, ...]) -> dict[str, list[dict[str, object]]]:
+def make_comparison_json(comparisons: tuple[Comparison, ...]) -> dict[str, list[dict[str, object]]]:
     return {
         "comparisons": [
             {
@@ -75,14 +75,14 @@ def comparison_json(comparisons: tuple[Comparison, ...]) -> dict[str, list[dict[
     }
 
 
-def verdict_text(entry: Comparison) -> str:
+def write_verdict(entry: Comparison) -> str:
     """The verdict with what it rests on."""
     basis = f", {entry.ratio.rounds} {entry.ratio.basis}" if entry.ratio and entry.ratio.basis != "one run" else ""
     left = f"; {len(entry.left_out)} run{'s' if len(entry.left_out) > 1 else ''} left out" if entry.left_out else ""
     return entry.verdict + basis + ("" if entry.refused else left)
 
 
-def decision_table(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()) -> Table:
+def make_decision_table(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     """What the gate made of each comparison."""
     from rich.markup import escape
 
@@ -103,21 +103,21 @@ def decision_table(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...] 
     return table
 
 
-def decision_json(decisions: tuple[Decision, ...]) -> list[dict[str, object]]:
-    entries = comparison_json(tuple(entry.comparison for entry in decisions))["comparisons"]
+def make_decision_json(decisions: tuple[Decision, ...]) -> list[dict[str, object]]:
+    entries = make_comparison_json(tuple(entry.comparison for entry in decisions))["comparisons"]
     return [
         {**shown, "outcome": entry.outcome, "why": entry.why} for shown, entry in zip(entries, decisions, strict=True)
     ]
 
 
-def one_sided_json(alone: tuple[OneSided, ...]) -> list[dict[str, object]]:
+def make_one_sided_json(alone: tuple[OneSided, ...]) -> list[dict[str, object]]:
     return [
         {"variant": one.variant, "device": one.device, "side": one.side, "run": one.run.id, "why": one.why}
         for one in alone
     ]
 
 
-def p_value(value: float) -> str:
+def format_p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 

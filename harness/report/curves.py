@@ -30,7 +30,7 @@ class Trace:
     points: tuple[tuple[float, float, str], ...]
 
 
-def throttling_plot(run: Run, shown: Throttling) -> str:
+def plot_throttling(run: Run, shown: Throttling) -> str:
     """Throughput, temperatures, headroom and clocks on one time axis; the thermal status as shades behind the throughput."""
     panels: list[tuple[str, tuple[Curve, ...], bool]] = [("inferences / s", (shown.throughput,), True)]
     for unit, title in (("degC", "°C"), ("headroom", "thermal headroom"), ("MHz", "MHz")):
@@ -64,11 +64,11 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
             if index:
                 parts.append(svg.draw_text(RIGHT + 8, names[number] + 4, curve.name, kind=f"name c{number % COLOURS}"))
         parts.append(svg.draw_line(x.first, y.first, x.last, y.first, "axis"))
-    parts.append(svg.bottom_axis(x, 24 + len(panels) * (PANEL + GAP) - GAP, "minutes since the start", about=10))
+    parts.append(svg.draw_bottom_axis(x, 24 + len(panels) * (PANEL + GAP) - GAP, "minutes since the start", about=10))
     return svg.draw_picture(height, parts, f"Throughput, temperature and clocks over time of {run.variant}")
 
 
-def history_plot(traces: Sequence[Trace], changes: Sequence[float] = ()) -> str:
+def plot_history(traces: Sequence[Trace], changes: Sequence[float] = ()) -> str:
     """Median of every run over the calendar, a line for each variant; runs that are not ok are hollow and not joined. At the moments of
     `changes` (seconds since 1970) something changed for good."""
     height, right = 250.0, svg.WIDTH - 230

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from harness.analysis.processor_use import fastest_domain, load_beside
-from harness.analysis.throttling import energy_per_inference
+from harness.analysis.processor_use import find_fastest_domain, load_beside
+from harness.analysis.throttling import measure_energy
 from harness.analysis.trends import Change
 from harness.report import text
-from harness.report.curves import Trace, history_plot
+from harness.report.curves import Trace, plot_history
 from harness.report.model import Entry, Past
-from harness.report.plots import Series, overview_plot
-from harness.report.sweep import sweep_plot
+from harness.report.plots import Series, plot_overview
+from harness.report.sweep import plot_sweep
 from harness.report.view import DeviceTable, Row
 
 # Variants in one plot, of the fastest; the table has all.
@@ -21,7 +21,7 @@ MOST_PLOTTED = 24
 MOST_TRACES = 10
 
 
-def device_table(
+def make_device_table(
     device: str,
     entries: list[Entry],
     history: dict[str, list[Past]],
@@ -58,11 +58,11 @@ def device_table(
         fastest=f"{fastest.name}, {text.format_milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
         rows=tuple(_row(entry, slowest, cards.get(entry.run.id)) for entry in entries),
         counters=any(entry.run.processor_use is not None for entry in entries),
-        plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
+        plot=plot_overview(series[:MOST_PLOTTED]) if len(series) > 1 else None,
         over_rounds=any(entry.level is not None and entry.level.between for entry in entries),
         history=_history(history, changes),
         changes=tuple(changes),
-        sweep=sweep_plot(entries),
+        sweep=plot_sweep(entries),
     )
 
 
@@ -82,7 +82,7 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
     if level is not None and level.between:
         result = text.format_milliseconds(level.value)
         interval = f"{text.format_interval(level.low, level.high)}, {level.rounds} rounds"
-    energy = energy_per_inference(run)
+    energy = measure_energy(run)
     return Row(
         variant=entry.name,
         anchor=anchor,
@@ -94,9 +94,9 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
         tail=text.format_milliseconds(summary.p90) if summary else text.DASH,
         memory=text.format_reading(run.peak_memory_bytes),
         energy=text.format_reading(energy) if energy.value is not None else text.DASH,
-        clock=text.clock_parts(fastest_domain(run.processor_use)),
+        clock=text.format_clock_parts(find_fastest_domain(run.processor_use)),
         beside=text.format_percent(load_beside(run)),
-        golden=text.golden_text(run),
+        golden=text.describe_golden(run),
         grade=word,
         verdict=entry.verdict.text,
         why=entry.verdict.why,
@@ -117,4 +117,4 @@ def _history(history: dict[str, list[Past]], changes: list[Change]) -> str | Non
     traces = sorted(traces, key=lambda trace: -len(trace.points))[:MOST_TRACES]
     moments = [change.first.moment.timestamp() for change in changes]
     # a variant keeps its colour
-    return history_plot(sorted(traces, key=lambda trace: trace.label), moments) if traces else None
+    return plot_history(sorted(traces, key=lambda trace: trace.label), moments) if traces else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.analysis.throttling import Throttling, energy_per_inference, rank_lasting, read_curves
+from harness.analysis.throttling import Throttling, measure_energy, rank_lasting, read_curves
 from harness.records.run import Run
 from harness.report import text
 from harness.report.model import Entry
@@ -34,7 +34,7 @@ def make_endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> 
 
 
 def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None, grade: str) -> Rank:
-    energy = energy_per_inference(run)
+    energy = measure_energy(run)
     return Rank(
         variant=run.variant,
         anchor=anchor,

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 from builder.bundle.page import make_document
 from harness.analysis.comparison import Comparison
 from harness.analysis.gate import Decision
-from harness.analysis.grouping import device_label, variant_labels
+from harness.analysis.grouping import label_device, label_variants
 from harness.analysis.one_sided import OneSided
 from harness.analysis.session_verdict import SessionVerdict
-from harness.report.comparison import verdict_text
+from harness.report.comparison import write_verdict
 
 State = Literal["passed", "failed", "undecided"]
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -39,12 +39,12 @@ class Finding:
 
 def of_verdicts(verdicts: Sequence[SessionVerdict]) -> list[Finding]:
     states: dict[int, State] = {0: "passed", 7: "undecided"}
-    labels = variant_labels(verdict.decides for verdict in verdicts)
+    labels = label_variants(verdict.decides for verdict in verdicts)
     return [
         Finding(
             what="session",
             variant=labels[verdict.decides.id],
-            device=_device(verdict.decides.simulated, device_label(verdict.decides)),
+            device=_device(verdict.decides.simulated, label_device(verdict.decides)),
             state=states.get(verdict.exit_code, "failed"),
             why=verdict.text,
         )
@@ -88,7 +88,7 @@ def of_comparisons(comparisons: Sequence[Comparison]) -> list[Finding]:
             variant=entry.variant,
             device=_device(entry.new.simulated, entry.device),
             state="undecided" if entry.refused is not None or entry.verdict.startswith("undecided") else "passed",
-            why=_ratio(entry) + verdict_text(entry),
+            why=_ratio(entry) + write_verdict(entry),
         )
         for entry in comparisons
     ]

@@ -6,12 +6,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from builder.bundle.page import make_document
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import label_device
 from harness.report import text
 from harness.report.cards import make_card
-from harness.report.devices import device_table
+from harness.report.devices import make_device_table
 from harness.report.endurance import make_endurance
-from harness.report.matrix import matrix_of
+from harness.report.matrix import make_matrix
 from harness.report.model import Chapter, Entry, Report
 from harness.report.profile import profile_html
 from harness.report.view import Fact, Gallery, Page, Section
@@ -48,7 +48,7 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
     by_device: dict[str, list[Entry]] = {}
     by_variant: dict[str, list[Entry]] = {}
     for entry in chapter.entries:
-        by_device.setdefault(device_label(entry.run), []).append(entry)
+        by_device.setdefault(label_device(entry.run), []).append(entry)
         by_variant.setdefault(entry.run.variant, []).append(entry)
     facts = {variant.id: variant for variant in manifest.variants} if manifest else {}
     names = dict.fromkeys([*facts, *by_variant])
@@ -65,9 +65,9 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
         else "",
         when=text.format_moments(first.started_at, last.started_at),
         counts=count_grades(chapter.entries),
-        matrix=matrix_of(chapter.entries, {device: f"m{index}-d{number}" for number, device in enumerate(by_device)}),
+        matrix=make_matrix(chapter.entries, {device: f"m{index}-d{number}" for number, device in enumerate(by_device)}),
         devices=tuple(
-            device_table(
+            make_device_table(
                 device,
                 entries,
                 chapter.history.get(device, {}),

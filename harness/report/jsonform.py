@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from harness.analysis.processor_use import load_beside, mean_clock, top_share
-from harness.analysis.throttling import energy_per_inference, find_throttling
+from harness.analysis.processor_use import average_clock, load_beside, measure_top_share
+from harness.analysis.throttling import find_throttling, measure_energy
 from harness.records.run import Run
 from harness.report.model import Entry, Report
-from harness.report.verdicts import verdict_json
+from harness.report.verdicts import make_verdict_json
 from harness.statistics import Level
 
 
@@ -20,7 +20,7 @@ def render(report: Report) -> str:
             {
                 "record": entry.run.model_dump(mode="json", by_alias=True),
                 "latency_ns": None if entry.summary is None else asdict(entry.summary),
-                "session": verdict_json(entry.verdict),
+                "session": make_verdict_json(entry.verdict),
                 "rounds": entry.rounds,
                 "level": None if entry.level is None else _level(entry.level),
                 "lasting": _lasting(entry),
@@ -50,8 +50,8 @@ def _processors(run: Run) -> dict[str, object] | None:
             {
                 "policy": state.policy,
                 "cpus": state.cpus,
-                "mean": mean_clock(state).model_dump(mode="json"),
-                "at_top_clock": top_share(state).model_dump(mode="json"),
+                "mean": average_clock(state).model_dump(mode="json"),
+                "at_top_clock": measure_top_share(state).model_dump(mode="json"),
             }
             for state in use.time_in_state
         ],
@@ -69,5 +69,5 @@ def _lasting(entry: Entry) -> dict[str, object] | None:
         "last_minute": lasting.last_minute,
         "peak": lasting.peak,
         "throttled_after_s": lasting.throttled_after_s,
-        "energy_per_inference": energy_per_inference(entry.run).model_dump(mode="json"),
+        "energy_per_inference": measure_energy(entry.run).model_dump(mode="json"),
     }

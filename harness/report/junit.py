@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import label_device
 from harness.report import text
 from harness.report.model import Entry, Report
 
@@ -18,7 +18,7 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(report: Report) -> str:
     by_device: dict[str, list[Entry]] = {}
     for entry in report.entries:
-        by_device.setdefault(_name_device(device_label(entry.run), entry.run.simulated), []).append(entry)
+        by_device.setdefault(_name_device(label_device(entry.run), entry.run.simulated), []).append(entry)
     suites = ElementTree.Element("testsuites")
     for device, entries in by_device.items():
         grades = [entry.verdict.grade for entry in entries]
@@ -55,7 +55,7 @@ def _case(entry: Entry, word: str, device: str) -> ElementTree.Element:
     out = ElementTree.SubElement(case, "system-out")
     interval = f" (95 % interval {text.format_interval(summary.low, summary.high)})" if summary else ""
     out.text = _clean(
-        f"{text.format_headline(run, summary)}{interval}, golden {text.golden_text(run)}, {entry.verdict.text}"
+        f"{text.format_headline(run, summary)}{interval}, golden {text.describe_golden(run)}, {entry.verdict.text}"
     )
     return case
 

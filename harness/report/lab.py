@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from builder.bundle.page import make_document
-from harness.analysis.grouping import by_time, device_label, group_runs
-from harness.analysis.session_verdict import session_verdict
+from harness.analysis.grouping import by_time, group_runs, label_device
+from harness.analysis.session_verdict import judge_session
 from harness.analysis.trends import find_changes
 from harness.records.run import Run
 from harness.report import text
@@ -45,12 +45,12 @@ def list_devices(runs: Iterable[Run]) -> list[Seen]:
     sessions: dict[str, set[str]] = {}
     every = by_time(runs)
     for run in every:
-        last[device_label(run)] = run
-        sessions.setdefault(device_label(run), set()).add(run.session or run.id)
+        last[label_device(run)] = run
+        sessions.setdefault(label_device(run), set()).add(run.session or run.id)
     counts: dict[str, dict[str, int]] = {name: {} for name in last}
     for group in group_runs(every):
-        verdict = session_verdict(group)
-        count = counts[device_label(group.last)]
+        verdict = judge_session(group)
+        count = counts[label_device(group.last)]
         count[verdict.grade] = count.get(verdict.grade, 0) + 1
     entries = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
     return sorted(entries, key=lambda seen: seen.last.moment, reverse=True)
@@ -60,14 +60,14 @@ def list_sessions(runs: Iterable[Run]) -> list[Held]:
     """The newest first."""
     by_session: dict[tuple[str, str], list[Run]] = {}
     for run in by_time(runs):
-        by_session.setdefault((run.session or run.id, device_label(run)), []).append(run)
+        by_session.setdefault((run.session or run.id, label_device(run)), []).append(run)
     held = [
         Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in by_session.items()
     ]
     return sorted(held, key=lambda entry: entry.runs[-1].moment, reverse=True)
 
 
-def lab_page(name: str, runs: list[Run]) -> str:
+def render_lab_page(name: str, runs: list[Run]) -> str:
     """One HTML page without scripts; `name` is the store's."""
     seen, held = list_devices(runs), list_sessions(runs)
     shown = held[:MOST_SESSIONS]
@@ -89,7 +89,7 @@ def _list_changes(runs: list[Run]) -> str:
     return f"<h2>Changed for good</h2>{_table(('variant', 'way', 'device', 'change'), rows)}" if rows else ""
 
 
-def session_page(held: Held) -> str:
+def render_session_page(held: Held) -> str:
     """One session on one device, run by run."""
     rows = [
         (
@@ -97,7 +97,7 @@ def session_page(held: Held) -> str:
             str(run.round or 0),
             text.format_moment(run.started_at),
             escape(text.format_headline(run, None) if run.metric == "instructions" else _median(run)),
-            escape(text.golden_text(run)),
+            escape(text.describe_golden(run)),
             escape(run.verdict.words),
         )
         for run in held.runs
@@ -126,7 +126,7 @@ def _device(seen: Seen) -> tuple[str, ...]:
         text.format_text(end.charging),
     ]
     return (
-        escape(device_label(run) + label),
+        escape(label_device(run) + label),
         escape(", ".join(about)),
         text.format_moment(run.started_at),
         escape(", ".join(state)),
@@ -135,7 +135,7 @@ def _device(seen: Seen) -> tuple[str, ...]:
 
 
 def _session(held: Held) -> tuple[str, ...]:
-    verdicts = [session_verdict(group) for group in group_runs(held.runs)]
+    verdicts = [judge_session(group) for group in group_runs(held.runs)]
     counts: dict[str, int] = {}
     for verdict in verdicts:
         counts[verdict.grade] = counts.get(verdict.grade, 0) + 1

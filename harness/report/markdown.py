@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import label_device
 from harness.analysis.throttling import rank_lasting
-from harness.report.matrix import matrix_of
+from harness.report.matrix import make_matrix
 from harness.report.model import Chapter, Entry, Report
 from harness.report.text import (
     DASH,
+    describe_golden,
     format_decibel,
     format_headline,
     format_interval,
     format_milliseconds,
     format_significant,
     format_size,
-    golden_text,
 )
 
 
@@ -40,7 +40,7 @@ def _chapter(chapter: Chapter) -> str:
 
 def _matrix(chapter: Chapter) -> list[str]:
     """Devices by variants, where there are several of both."""
-    matrix = matrix_of(chapter.entries, {})
+    matrix = make_matrix(chapter.entries, {})
     if matrix is None:
         return []
     lines = [
@@ -59,13 +59,13 @@ def _row(entry: Entry) -> str:
     run, summary, level = entry.run, entry.summary, entry.level
     cells = (
         entry.name,
-        device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
+        label_device(run) + (f" ({run.simulated})" if run.simulated else ""),
         format_size(run.variant_bytes),
         format_decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,
         format_milliseconds(level.value) if level and level.between else format_headline(run, summary),
         _interval(entry),
         format_milliseconds(summary.p90) if summary else DASH,
-        golden_text(run),
+        describe_golden(run),
         entry.verdict.text,
     )
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
@@ -91,7 +91,7 @@ def _lasting(chapter: Chapter) -> list[str]:
     for run, shown in ranked:
         cells = (
             run.variant,
-            device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
+            label_device(run) + (f" ({run.simulated})" if run.simulated else ""),
             f"{format_significant(shown.first_minute)} / s",
             f"{format_significant(shown.last_minute)} / s",
             f"{shown.sustained_ratio:.0%}",

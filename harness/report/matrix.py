@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import label_device
 from harness.report import text
 from harness.report.model import Entry
 from harness.report.view import Cell, Matrix, MatrixRow
 
 
-def matrix_of(entries: Sequence[Entry], anchors: dict[str, str]) -> Matrix | None:
+def make_matrix(entries: Sequence[Entry], anchors: dict[str, str]) -> Matrix | None:
     """Devices that tell latencies, each a row; None where there is one device or one variant. `anchors` are the devices' places on the page.
 
     The reference is the variant that is good on most devices, of several the first in the bundle's order. What is not ok has no factor.
@@ -19,7 +19,7 @@ def matrix_of(entries: Sequence[Entry], anchors: dict[str, str]) -> Matrix | Non
     variants = list(dict.fromkeys(entry.name for entry in timed))
     by_device: dict[str, dict[str, Entry]] = {}
     for entry in timed:
-        by_device.setdefault(device_label(entry.run), {})[entry.name] = entry
+        by_device.setdefault(label_device(entry.run), {})[entry.name] = entry
     if len(by_device) < 2 or len(variants) < 2:
         return None
     counts = {name: sum(_level(row.get(name)) is not None for row in by_device.values()) for name in variants}

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.grouping import Group, by_time, device_label, group_runs, variant_labels
-from harness.analysis.session_verdict import SessionVerdict, session_verdict
+from harness.analysis.grouping import Group, by_time, group_runs, label_device, label_variants
+from harness.analysis.session_verdict import SessionVerdict, judge_session
 from harness.analysis.trends import Change, find_changes
 from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
 from harness.records.way import Way
-from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
+from harness.statistics import Level, Summary, estimate_level_of_rounds, estimate_level_of_summary, summarize
 
 if TYPE_CHECKING:
     from builder.bundle import Manifest, Variant
@@ -97,7 +97,7 @@ def load_report(store: Store) -> Report:
     return Report(chapters=tuple(chapters), left_out=len(runs) - shown)
 
 
-def summary_of(run: Run) -> Summary | None:
+def summarize_run(run: Run) -> Summary | None:
     return summarize(run.latency_ns) if run.metric == "latency" and run.latency_ns else None
 
 
@@ -112,7 +112,7 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
     detailed = _choose_detailed(chosen)
     shared = _find_shared(runs)
     entries = tuple(_entry(store, group, shared, facts.get(group.variant), group.place in detailed) for group in chosen)
-    labels = variant_labels(entry.run for entry in entries)
+    labels = label_variants(entry.run for entry in entries)
     entries = tuple(replace(entry, name=labels[entry.run.id]) for entry in entries)
     return Chapter(
         model_name=name,
@@ -137,10 +137,10 @@ def _find_shared(runs: list[Run]) -> Shared:
 
 
 def _entry(store: Store, group: Group, shared: Shared, variant: Variant | None, detailed: bool) -> Entry:
-    verdict = session_verdict(group)
+    verdict = judge_session(group)
     good = [run for run in group.runs if run.verdict.grade == "ok"] if verdict.exit_code == 0 else []
     run = verdict.decides
-    summary = summary_of(run)
+    summary = summarize_run(run)
     return Entry(
         run=run,
         name=run.variant,
@@ -159,7 +159,7 @@ def _level(good: list[Run], summary: Summary | None, turns: int) -> Level | None
     if summary is None or summary.low <= 0:
         return None
     rounds = [run.latency_ns for run in good if run.latency_ns and all(run.latency_ns)]
-    return level_of_rounds(rounds, turns) if len(rounds) > 1 else level_of_summary(summary)
+    return estimate_level_of_rounds(rounds, turns) if len(rounds) > 1 else estimate_level_of_summary(summary)
 
 
 def _choose_detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, Way]]:
@@ -175,11 +175,11 @@ def _history(runs: Iterable[Run]) -> dict[str, dict[str, list[Past]]]:
     """Devices and variants that were measured at two moments or more."""
     entries_of: dict[str, dict[str, list[Past]]] = {}
     every = list(runs)
-    labels = variant_labels(every)
+    labels = label_variants(every)
     for run in every:
         if run.metric == "latency" and run.latency_ns and not run.protocol.sustained:
             past = Past(started_at=run.started_at, median_ns=float(np.median(run.latency_ns)), grade=run.verdict.grade)
-            entries_of.setdefault(device_label(run), {}).setdefault(labels[run.id], []).append(past)
+            entries_of.setdefault(label_device(run), {}).setdefault(labels[run.id], []).append(past)
     several = {
         device: {variant: past for variant, past in variants.items() if len({entry.started_at for entry in past}) > 1}
         for device, variants in entries_of.items()

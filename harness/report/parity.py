@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.analysis.mode_parity import BOUND, Parity
-from harness.report.model import summary_of
-from harness.report.text import DASH, format_headline, golden_text
+from harness.report.model import summarize_run
+from harness.report.text import DASH, describe_golden, format_headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COLOURS = {"parity": "green", "outputs differ": "red", "latency differs": "yellow"}
 
 
-def parity_table(parities: tuple[Parity, ...]) -> Table:
+def make_parity_table(parities: tuple[Parity, ...]) -> Table:
     from rich.markup import escape
 
     from builder.command_line import console
@@ -28,17 +28,17 @@ def parity_table(parities: tuple[Parity, ...]) -> Table:
         table.add_row(
             escape(entry.variant),
             escape(entry.phone) + (f"\n[dim]{escape(entry.app.simulated)}[/dim]" if entry.app.simulated else ""),
-            format_headline(entry.shell, summary_of(entry.shell)),
-            format_headline(entry.app, summary_of(entry.app)),
+            format_headline(entry.shell, summarize_run(entry.shell)),
+            format_headline(entry.app, summarize_run(entry.app)),
             f"{entry.ratio.value:.3f}" if entry.ratio else "",
             f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}" if entry.ratio else "",
-            f"{golden_text(entry.shell)} / {golden_text(entry.app)}",
+            f"{describe_golden(entry.shell)} / {describe_golden(entry.app)}",
             f"[{colour}]{entry.outcome}[/{colour}]: {escape(entry.why)}",
         )
     return table
 
 
-def parity_json(parities: tuple[Parity, ...]) -> dict[str, object]:
+def make_parity_json(parities: tuple[Parity, ...]) -> dict[str, object]:
     return {
         "bound": BOUND,
         "parity": [

@@ -50,7 +50,7 @@ def run_plot(series: Series) -> str:
         svg.draw_line(x.first, y(summary.median / 1e6), x.last, y(summary.median / 1e6), "median"),
         svg.draw_dots([(x(i + 1), y(values[i])) for i in shown if i not in far], "dots"),
         svg.draw_dots([(x(i + 1), max(y(values[i]), y.last)) for i in shown if i in far], "dots far"),
-        svg.bottom_axis(x, y.first, "sample, in order of measurement"),
+        svg.draw_bottom_axis(x, y.first, "sample, in order of measurement"),
     ]
     stationary = judge_stationarity(values)
     if not stationary.stationary:
@@ -66,7 +66,7 @@ def run_plot(series: Series) -> str:
     )
 
 
-def overview_plot(all_series: list[Series]) -> str:
+def plot_overview(all_series: list[Series]) -> str:
     """The variants of one device on one axis: a box from the first to the third quartile, whiskers from 5 to 95 %, the median and
     its interval."""
     row, top = 34.0, 8.0
@@ -100,7 +100,7 @@ def overview_plot(all_series: list[Series]) -> str:
                 kind="tick",
             ),
         ]
-    parts.append(svg.bottom_axis(x, bottom, "latency, ms"))
+    parts.append(svg.draw_bottom_axis(x, bottom, "latency, ms"))
     return svg.draw_picture(height, parts, "Latencies of all variants on one axis")
 
 

@@ -91,7 +91,9 @@ def draw_left_axis(y: Scale, x: Scale, unit: str, about: int = 4, show: Callable
     return "".join([*parts, draw_text(0, y.last - 9, unit, kind="unit")])
 
 
-def bottom_axis(x: Scale, y: float, label: str, about: int = 8, show: Callable[[float], str] = format_number) -> str:
+def draw_bottom_axis(
+    x: Scale, y: float, label: str, about: int = 8, show: Callable[[float], str] = format_number
+) -> str:
     parts = [draw_line(x.first, y, x.last, y, "axis")]
     for tick in x.ticks(about):
         parts += [

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.grouping import device_label, group_runs
-from harness.analysis.session_verdict import session_verdict
+from harness.analysis.grouping import group_runs, label_device
+from harness.analysis.session_verdict import judge_session
 from harness.records.run import Run
 from harness.report import svg
 from harness.report.curves import COLOURS
 from harness.report.svg import Scale
 from harness.report.text import DASH, format_interval, format_milliseconds
-from harness.statistics import Level, level_of_rounds
+from harness.statistics import Level, estimate_level_of_rounds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEFT, HEIGHT = 64.0, 250.0
 
 
-def sweep_table(runs: Iterable[Run]) -> Table:
+def make_sweep_table(runs: Iterable[Run]) -> Table:
     """One row for each way of a variant on a device: its level over the good rounds, its speed-up over the first row, and how much of a
     perfect one that is for each thread, over the fewest on the same cores."""
     from rich.markup import escape
@@ -45,7 +45,7 @@ def sweep_table(runs: Iterable[Run]) -> Table:
     first: dict[object, float] = {}
     fewest: dict[object, tuple[int, float]] = {}
     for group in group_runs(run for run in runs if run.metric == "latency"):
-        verdict = session_verdict(group)
+        verdict = judge_session(group)
         level = _level([run.latency_ns for run in verdict.good])
         cells = [DASH, DASH, DASH, DASH]
         if level is not None:
@@ -60,7 +60,7 @@ def sweep_table(runs: Iterable[Run]) -> Table:
             ]
         table.add_row(
             escape(group.variant),
-            escape(device_label(group.last)),
+            escape(label_device(group.last)),
             str(group.threads),
             group.way.cores or "any",
             *cells,
@@ -69,7 +69,7 @@ def sweep_table(runs: Iterable[Run]) -> Table:
     return table
 
 
-def sweep_plot(entries: Sequence[Entry]) -> str | None:
+def plot_sweep(entries: Sequence[Entry]) -> str | None:
     """Latency by threads, a line for each variant on each cluster of cores that one session measured in several ways; dashed what
     perfect sharing would give."""
     curves: dict[str, list[tuple[int, float]]] = {}
@@ -105,4 +105,4 @@ def sweep_plot(entries: Sequence[Entry]) -> str | None:
 
 def _level(rounds: list[tuple[int, ...]]) -> Level | None:
     usable = [latencies for latencies in rounds if latencies and all(latencies)]
-    return level_of_rounds(usable) if usable else None
+    return estimate_level_of_rounds(usable) if usable else None

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.grouping import device_label, variant_labels
+from harness.analysis.grouping import label_device, label_variants
 from harness.analysis.trends import Change
 from harness.records.run import Run
-from harness.report.model import summary_of
+from harness.report.model import summarize_run
 from harness.report.text import (
+    describe_golden,
     format_headline,
     format_interval,
     format_milliseconds,
     format_moment,
     format_size,
-    golden_text,
 )
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def runs_table(runs: list[Run]) -> Table:
         "golden",
         "verdict",
     )
-    labels = variant_labels(runs)
+    labels = label_variants(runs)
     for run in runs:
-        summary = summary_of(run)
-        device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
+        summary = summarize_run(run)
+        device = escape(label_device(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
         colour = COLOURS[run.verdict.grade]
         table.add_row(
             escape(labels[run.id]) + (" [dim](baseline)[/dim]" if run.baseline else ""),
@@ -55,13 +55,13 @@ def runs_table(runs: list[Run]) -> Table:
             format_headline(run, summary),
             format_interval(summary.low, summary.high) if summary else "",
             format_milliseconds(summary.p90) if summary else "",
-            golden_text(run),
+            describe_golden(run),
             f"[{colour}]{escape(run.verdict.words)}[/{colour}]",
         )
     return table
 
 
-def changes_table(found: list[Change]) -> Table:
+def make_changes_table(found: list[Change]) -> Table:
     """One row for each lasting change, the newest first."""
     from builder.command_line import console
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.analysis.processor_use import mean_clock, top_share
-from harness.records.run import Reading, Run, TextReading, TimeInState, moment_of
+from harness.analysis.processor_use import average_clock, measure_top_share
+from harness.records.run import Reading, Run, TextReading, TimeInState, parse_moment
 from harness.statistics import Summary
 
 DASH = "\u2013"  # stands for "no value", and between the ends of an interval
@@ -50,7 +50,7 @@ def format_rate(per_second: float) -> str:
 
 def format_moment(iso: str) -> str:
     """`2026-01-02T05:04:05.678+02:00` as `2026-01-02 03:04 UTC`."""
-    return f"{moment_of(iso):%Y-%m-%d %H:%M} UTC"
+    return f"{parse_moment(iso):%Y-%m-%d %H:%M} UTC"
 
 
 def format_moments(first: str, last: str) -> str:
@@ -79,12 +79,12 @@ def format_reading(entry: Reading) -> str:
 
 def format_clock(state: TimeInState) -> str:
     """`2406 MHz, 45 % at 2802`: the mean over the pass, and how long the domain was at its highest clock."""
-    return ", ".join(clock_parts(state)) if state.mhz else DASH
+    return ", ".join(format_clock_parts(state)) if state.mhz else DASH
 
 
-def clock_parts(state: TimeInState | None) -> tuple[str, str]:
+def format_clock_parts(state: TimeInState | None) -> tuple[str, str]:
     """The two halves of `format_clock`; a dash and nothing where it is unknown."""
-    mean, share = (mean_clock(state).value, top_share(state).value) if state is not None else (None, None)
+    mean, share = (average_clock(state).value, measure_top_share(state).value) if state is not None else (None, None)
     if state is None or mean is None or share is None:
         return DASH, ""
     return f"{mean:.0f} MHz", f"{share:.0f} % at {state.mhz[-1]:.0f}"
@@ -106,7 +106,7 @@ def format_headline(run: Run, summary: Summary | None) -> str:
     return DASH if summary is None else format_milliseconds(summary.median)
 
 
-def golden_text(run: Run) -> str:
+def describe_golden(run: Run) -> str:
     if run.golden is None:
         return "not checked"
     return f"{'passed' if run.golden.passed else 'FAILED'}, {format_decibel(run.golden.psnr_db)}"
@@ -119,7 +119,7 @@ def format_decibel(value: float | None) -> str:
     return "equal" if value >= 200 else f"{value:.1f} dB"
 
 
-def op_devices(run: Run) -> str:
+def describe_op_devices(run: Run) -> str:
     """How many ops each device executes, by the runtime's own plan; where it is not the one with most, which."""
     from collections import Counter
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.trends import Change
-from harness.records.pictures import png_pixels
+from harness.records.pictures import decode_png
 from harness.records.run import Run
 from harness.report.model import Chapter
 
@@ -212,7 +212,7 @@ class Gallery:
     def show(self, png: bytes, caption: str) -> Shown:
         name = "p" + hashlib.sha256(png).hexdigest()[:16]
         if name not in self.uris:
-            height, width = png_pixels(png).shape[:2]
+            height, width = decode_png(png).shape[:2]
             self.uris[name] = (f"data:image/png;base64,{base64.b64encode(png).decode()}", width, height)
         _, width, height = self.uris[name]
         return Shown(id=name, width=width, height=height, caption=caption)

@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builder.bundle import Bundle, tree_files
+from builder.bundle import Bundle, list_tree
 from harness.errors import DeviceError, HarnessError, UsageError
 from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
@@ -252,6 +252,6 @@ def _wait_for_any(tasks: Iterable[Future]) -> None:
 def _zip_bundle(bundle: Bundle) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for path in tree_files(bundle.root):
+        for path in list_tree(bundle.root):
             archive.write(path, path.relative_to(bundle.root).as_posix())
     return buffer.getvalue()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.bundle import open_bundle
-from harness.cache import state_root
+from harness.cache import find_state_root
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.protocol import Protocol
 from harness.records.outbox import Outbox
@@ -117,7 +117,7 @@ def forget(session: str) -> None:
 
 
 def _folder(session: str) -> Path:
-    return state_root() / "worker" / session
+    return find_state_root() / "worker" / session
 
 
 def _outboxes(session: str) -> list[Outbox]:

@@ -30,7 +30,7 @@ def find_unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str 
         return f"its battery has {level:.0f} %, at least {wanted.min_battery_percent:.0f} % are wanted"
     if wanted.not_charging and str(state.charging.value).startswith(("charging", "full", "plugged in")):
         return f"it is {state.charging.value}, which is not wanted"
-    return _unmet_use(state, wanted)
+    return _find_unmet_use(state, wanted)
 
 
 def _explain_frozen(state: Conditions, wanted: Wanted) -> str | None:
@@ -42,7 +42,7 @@ def _explain_frozen(state: Conditions, wanted: Wanted) -> str | None:
     return next((why for asked, reason, why in told if asked and reason == why), None)
 
 
-def _unmet_use(state: Conditions, wanted: Wanted) -> str | None:
+def _find_unmet_use(state: Conditions, wanted: Wanted) -> str | None:
     """The same of the device's modes and of what else runs on it."""
     screen, airplane = _value(state.screen), _value(state.airplane_mode)
     if screen is not None and wanted.screen is not None and screen != wanted.screen:

@@ -9,8 +9,8 @@ from harness.analysis.comparison import compare_builds
 from harness.analysis.gate import decide
 from harness.records.run import Run
 from harness.records.way import Way
-from harness.statistics import level_of_rounds
-from harness.statistics.levels import two_levels
+from harness.statistics import estimate_level_of_rounds
+from harness.statistics.levels import find_two_levels
 
 Kind = tuple[str, Way]
 
@@ -32,7 +32,7 @@ def find_undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
         }
     kinds = {}
     for kind in dict.fromkeys((run.variant, run.way) for run in good):
-        level = level_of_rounds([run.latency_ns for run in good if (run.variant, run.way) == kind])
+        level = estimate_level_of_rounds([run.latency_ns for run in good if (run.variant, run.way) == kind])
         reach = level.high / level.value - 1
         if reach > limit:
             kinds[kind] = f"its interval reaches {reach:.1%} from its level{explain_mixed(good, kind)}"
@@ -41,7 +41,9 @@ def find_undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
 
 def explain_mixed(runs: Sequence[Run], kind: Kind) -> str:
     """Half a sentence where rounds lie on two levels: more of them do not help, holding them on one does."""
-    levels = two_levels([median(run.latency_ns) for run in runs if (run.variant, run.way) == kind and not run.baseline])
+    levels = find_two_levels(
+        [median(run.latency_ns) for run in runs if (run.variant, run.way) == kind and not run.baseline]
+    )
     if levels is None:
         return ""
     return (

@@ -17,7 +17,7 @@ from harness.protocol import Protocol
 from harness.records.run import DeviceInfo, Run
 from harness.records.way import Way
 from harness.session.decided import find_undecided
-from harness.session.measurement import Keeps, Turn, cores_of, measure_variant, threads_of
+from harness.session.measurement import Keeps, Turn, choose_cores, choose_threads, measure_variant
 from harness.session.order import Contender, draw_turns
 from harness.session.outcome import Place, SessionResult, Skipped, Step
 
@@ -76,7 +76,7 @@ class _Turns:
         while self.left and not self.course.stop.is_set():
             before = len(self.left)
             try:
-                self._once_open()
+                self._take_turns()
             except Ended:
                 break
             except DeviceLost as error:
@@ -88,7 +88,7 @@ class _Turns:
                 break
         return SessionResult(runs=tuple(self.runs), skipped=tuple(self.skipped))
 
-    def _once_open(self) -> None:
+    def _take_turns(self) -> None:
         """Turns until none is left. Raises DeviceLost and other errors of devices, MissingToolError."""
         course = self.course
         with end_by(course.stop), sparing() as spare, ExitStack() as stack:
@@ -160,8 +160,8 @@ class _Turns:
     def _turn(self, device: Device, entry: Contender, turn: Turn) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
         protocol = self.course.protocol
-        threads = threads_of(device, protocol, entry)
-        way = Way(threads, cores_of(device, protocol, entry))
+        threads = choose_threads(device, protocol, entry)
+        way = Way(threads, choose_cores(device, protocol, entry))
         place = (device.info.kind, device.info.id, entry.variant.id, way, turn.round, turn.baseline)
         if place in self.course.done:
             return

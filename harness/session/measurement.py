@@ -13,23 +13,23 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from builder.bundle import Bundle, Golden, Variant
-from builder.bundle.tensors import golden_tensor, specs_of
+from builder.bundle.tensors import list_specs, read_golden
 from harness.analysis.processor_use import add_up
 from harness.analysis.throttling import COUNTER
 from harness.analysis.verdict import check_golden, judge
 from harness.clock import Clock
 from harness.devices.base import Device, Enduring, Holding, Measured, Request, SelfPaced, Wakeable
 from harness.errors import DeviceError, UsageError
-from harness.probes import all_probes
+from harness.probes import list_probes
 from harness.protocol import Protocol, Wanted
-from harness.records.pictures import Picture, pictures_of
+from harness.records.pictures import Picture, make_pictures
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.records.verdict import Verdict
 from harness.records.way import Cores
 from harness.session.conditions import wait_for
 from harness.session.order import Contender
 from harness.statistics import summarize
-from harness.statistics.warmup import warmup_length
+from harness.statistics.warmup import find_warmup_length
 
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
@@ -89,16 +89,16 @@ def measure_variant(
     """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
     bundle, variant = entry.bundle, entry.variant
     plan = protocol.counting() if device.metric == "instructions" else protocol
-    golden = golden_of(bundle, variant)
+    golden = find_golden(bundle, variant)
     request = Request(
         artifact=bundle.path(variant.file),
         variant=variant,
-        inputs=golden_inputs(bundle, golden, variant),
-        threads=threads_of(device, protocol, entry),
+        inputs=read_golden_inputs(bundle, golden, variant),
+        threads=choose_threads(device, protocol, entry),
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
-        cores=cores_of(device, protocol, entry),
+        cores=choose_cores(device, protocol, entry),
     )
     if request.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
         raise DeviceError(
@@ -116,7 +116,7 @@ def measure_variant(
         for m in (before_pass, timed.last)
         if m is not None
     ]
-    result, reason = worst_check(checks)
+    result, reason = find_worst_check(checks)
     seen = Seen(
         request=request,
         before_pass=before_pass,
@@ -129,7 +129,7 @@ def measure_variant(
     )
     run = judge(record_of(entry, device, protocol, turn, seen))
     if store is not None:
-        store.append(run, pictures_of(bundle, golden, variant.id, timed.last.outputs))
+        store.append(run, make_pictures(bundle, golden, variant.id, timed.last.outputs))
     return run
 
 
@@ -177,8 +177,8 @@ def record_of(entry: Contender, device: Device, protocol: Protocol, turn: Turn, 
         delegate_executed=measured.delegate_executed,
         threads=measured.threads or request.threads,
         cores=request.cores,
-        protocol=protocol_info(device, protocol, turn),
-        input_sha256=tensors_sha256(request.inputs),
+        protocol=describe_protocol(device, protocol, turn),
+        input_sha256=hash_tensors(request.inputs),
         conditions_start=seen.before,
         conditions_end=seen.after,
         metric=device.metric,
@@ -199,7 +199,7 @@ def record_of(entry: Contender, device: Device, protocol: Protocol, turn: Turn, 
     )
 
 
-def protocol_info(device: Device, protocol: Protocol, turn: Turn) -> ProtocolInfo:
+def describe_protocol(device: Device, protocol: Protocol, turn: Turn) -> ProtocolInfo:
     """What was followed: a device that counts instructions follows a shorter one, under the hash of the whole."""
     plan = protocol.counting() if device.metric == "instructions" else protocol
     return ProtocolInfo(
@@ -214,14 +214,14 @@ def protocol_info(device: Device, protocol: Protocol, turn: Turn) -> ProtocolInf
     )
 
 
-def threads_of(device: Device, protocol: Protocol, entry: Contender) -> int:
+def choose_threads(device: Device, protocol: Protocol, entry: Contender) -> int:
     """A device that counts instructions does so on one thread; others take the sweep's, else the protocol's."""
     if device.metric == "instructions":
         return protocol.counting().threads
     return protocol.threads if entry.threads is None else entry.threads
 
 
-def cores_of(device: Device, protocol: Protocol, entry: Contender) -> Cores | None:
+def choose_cores(device: Device, protocol: Protocol, entry: Contender) -> Cores | None:
     """Where instructions are counted it matters to none of them."""
     if device.metric == "instructions":
         return None
@@ -237,7 +237,7 @@ def wake_and_look(device: Device, wanted: Wanted) -> Conditions:
     return device.conditions()
 
 
-def golden_of(bundle: Bundle, variant: Variant) -> Golden:
+def find_golden(bundle: Bundle, variant: Variant) -> Golden:
     """The first golden that says what the variant gives: in a bundle of several picture sizes each size has its own."""
     own = (golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected))
     return next(own, bundle.manifest.goldens[0])
@@ -252,7 +252,7 @@ def settle(measure: Callable[[Request], Measured], request: Request, plan: Proto
     runs = plan.runs
     while True:
         measured = measure(replace(request, runs=runs + math.ceil(runs * SETTLE)))
-        dropped = min(warmup_length(measured.latency_ns), max(len(measured.latency_ns) - runs, 0))
+        dropped = min(find_warmup_length(measured.latency_ns), max(len(measured.latency_ns) - runs, 0))
         counted = measured.latency_ns[dropped:]
         timed = Timed(last=measured, warm_up=plan.warmup + dropped, latency_ns=counted, samples=measured.samples)
         if runs >= plan.most_runs or not counted:
@@ -293,17 +293,17 @@ def measure_lasting(device: Device, request: Request, duration_s: float, clock: 
 
 def make_samples(state: Conditions, t_s: float) -> list[Sample]:
     """A state as samples over time; what is unknown has none."""
-    return [sample for probe in all_probes() if (sample := probe.sample(state, t_s)) is not None]
+    return [sample for probe in list_probes() if (sample := probe.sample(state, t_s)) is not None]
 
 
-def worst_check(checks: list[tuple[GoldenResult | None, str | None]]) -> tuple[GoldenResult | None, str | None]:
+def find_worst_check(checks: list[tuple[GoldenResult | None, str | None]]) -> tuple[GoldenResult | None, str | None]:
     """Of the checks before and after timing the one that speaks against the run: none made, failed, or the lower quality."""
     return min(checks, key=lambda check: (check[0] is not None, check[0].psnr_db if check[0] is not None else 0.0))
 
 
-def golden_inputs(bundle: Bundle, golden: Golden, variant: Variant) -> Tensors:
+def read_golden_inputs(bundle: Bundle, golden: Golden, variant: Variant) -> Tensors:
     """What a golden puts in, by name in logical layout. Raises UsageError when it does not fit the manifest's tensors."""
-    specs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
+    specs = {spec.name: spec for spec in list_specs(bundle.manifest.inputs, variant.inputs)}
     names = {tensor.name for tensor in golden.inputs}
     results = {tensor.name for expected in golden.expected for tensor in expected.tensors}
     if names != set(specs) or not results <= {spec.name for spec in bundle.manifest.outputs}:
@@ -311,14 +311,14 @@ def golden_inputs(bundle: Bundle, golden: Golden, variant: Variant) -> Tensors:
             f"golden {golden.id} does not name the tensors of its manifest; rebuild the bundle with 'builder convert'."
         )
     try:
-        return {tensor.name: golden_tensor(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs}
+        return {tensor.name: read_golden(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs}
     except ValueError as error:  # a file of another size than the tensor
         raise UsageError(
             f"golden {golden.id} does not fit its manifest ({error}); rebuild the bundle with 'builder convert'."
         ) from error
 
 
-def tensors_sha256(tensors: Tensors) -> str:
+def hash_tensors(tensors: Tensors) -> str:
     """Hash of what is put in: names, shapes, types and values."""
     digest = hashlib.sha256()
     for name, values in sorted(tensors.items()):

@@ -13,8 +13,8 @@ from harness.analysis.layer_times import Damage, by_layer
 from harness.devices import open_device
 from harness.devices.base import Device, Profiling, Request
 from harness.errors import DeviceError, MissingToolError, UsageError
-from harness.records.profile import Profile, file_text
-from harness.session.measurement import golden_inputs, golden_of
+from harness.records.profile import Profile, read_text
+from harness.session.measurement import find_golden, read_golden_inputs
 from harness.session.order import list_contenders
 from harness.session.outcome import Skipped, Step
 
@@ -80,7 +80,7 @@ def _profile(bundle: Bundle, variant: Variant, device: Device, name: str, asked:
     request = Request(
         artifact=bundle.path(variant.file),
         variant=variant,
-        inputs=golden_inputs(bundle, golden_of(bundle, variant), variant),
+        inputs=read_golden_inputs(bundle, find_golden(bundle, variant), variant),
         threads=threads,
         warmup=1,
         runs=asked.inferences,
@@ -122,7 +122,7 @@ class _Search(BaseModel):
 def read_damage(path: Path) -> dict[str, Damage]:
     """Layer -> damage, from the .json that `builder search -o plan.toml` writes beside the plan. Raises UsageError."""
     try:
-        search = _Search.model_validate_json(file_text(path, "give the .json that 'builder search -o' wrote"))
+        search = _Search.model_validate_json(read_text(path, "give the .json that 'builder search -o' wrote"))
     except (ValidationError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} holds no damage of layers; give the .json that 'builder search -o' wrote.") from error
     return {layer: Damage(psnr_db=entry.psnr_db, scheme=entry.low) for entry in search.damage for layer in entry.layers}

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from builder.bundle import Bundle, BundleError, open_bundle
-from builder.threads import side_by_side
+from builder.threads import run_side_by_side
 from harness.analysis.grouping import by_time
 from harness.clock import Clock, WallClock
-from harness.devices import device_kind
+from harness.devices import find_device_kind
 from harness.errors import UsageError
 from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
@@ -96,7 +96,7 @@ def measure_devices(course: Course, devices: Iterable[str]) -> SessionResult:
     On an error or Ctrl-C all stop in the middle of what they do, and what was changed on them is taken back.
     """
     lanes = [partial(_measure_lane, course, lane) for lane in _lanes(devices)]
-    parts = [part for lane in side_by_side(lanes, stop=course.stop.set) for part in lane]
+    parts = [part for lane in run_side_by_side(lanes, stop=course.stop.set) for part in lane]
     return SessionResult(
         runs=tuple(run for part in parts for run in part.runs), skipped=tuple(s for part in parts for s in part.skipped)
     )
@@ -132,7 +132,7 @@ def _lanes(devices: Iterable[str]) -> list[list[str]]:
     for name in dict.fromkeys(devices):
         kind, _, serial = name.partition(":")
         same = [lane for lane in lanes if serial and lane[0].partition(":")[2] == serial]
-        if device_kind(kind).LOCAL:
+        if find_device_kind(kind).LOCAL:
             here.append(name)
         elif same:  # one phone, measured in shell mode and by its app
             same[0].append(name)

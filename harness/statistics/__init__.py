@@ -6,24 +6,24 @@ Latencies of one run are neighbours in time: what disturbs one sample disturbs t
 from __future__ import annotations
 
 from harness.statistics.change import Shift, Stationarity, find_outliers, judge_stationarity
-from harness.statistics.interval import Interval, block_length, median_interval
+from harness.statistics.interval import Interval, choose_block_length, estimate_median
 from harness.statistics.ratio import (
     Ratio,
+    estimate_ratio_of_rounds,
+    estimate_ratio_of_runs,
+    estimate_ratio_of_sessions,
     find_resolution,
     holm,
     pair_ratio,
-    ratio_of_rounds,
-    ratio_of_runs,
-    ratio_of_sessions,
 )
 from harness.statistics.summary import (
     Level,
     Summary,
-    level_of_rounds,
-    level_of_samples,
-    level_of_summary,
-    log_medians,
+    estimate_level_of_rounds,
+    estimate_level_of_samples,
+    estimate_level_of_summary,
     summarize,
+    take_log_medians,
 )
 
 __all__ = [
@@ -33,19 +33,19 @@ __all__ = [
     "Shift",
     "Stationarity",
     "Summary",
-    "block_length",
-    "holm",
-    "level_of_rounds",
-    "level_of_samples",
-    "level_of_summary",
-    "log_medians",
-    "median_interval",
+    "choose_block_length",
+    "estimate_level_of_rounds",
+    "estimate_level_of_samples",
+    "estimate_level_of_summary",
+    "estimate_median",
+    "estimate_ratio_of_rounds",
+    "estimate_ratio_of_runs",
+    "estimate_ratio_of_sessions",
     "find_outliers",
-    "pair_ratio",
-    "ratio_of_rounds",
-    "ratio_of_runs",
-    "ratio_of_sessions",
     "find_resolution",
+    "holm",
     "judge_stationarity",
+    "pair_ratio",
     "summarize",
+    "take_log_medians",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.statistics.interval import block_length, check, long_run_variance
+from harness.statistics.interval import check, choose_block_length, estimate_long_run_variance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -107,7 +107,7 @@ def _shift(values: NDArray[np.float64]) -> Shift | None:
     at = int(np.argmax(sums)) + SHORTEST
     # the deviation within each side: a real change would otherwise hide behind the spread that it makes
     residual = ranks - np.where(np.arange(n) < at, ranks[:at].mean(), ranks[at:].mean())
-    variance = long_run_variance(residual, block_length(residual))
+    variance = estimate_long_run_variance(residual, choose_block_length(residual))
     p = float(kolmogorov(float(sums[at - SHORTEST]) / np.sqrt(n * variance))) if variance > 0 else 0.0
     if p >= SIGNIFICANCE:
         return None

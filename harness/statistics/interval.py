@@ -35,24 +35,24 @@ class Interval:
     freedom: float
 
 
-def median_interval(samples: ArrayLike) -> Interval:
+def estimate_median(samples: ArrayLike) -> Interval:
     """Median with its interval. Samples are in the order of measurement. Raises ValueError for none, negative or not finite."""
-    return quantile_interval(samples, 0.5)
+    return estimate_quantile(samples, 0.5)
 
 
-def quantile_interval(samples: ArrayLike, probability: float) -> Interval:
+def estimate_quantile(samples: ArrayLike, probability: float) -> Interval:
     """The same for any quantile, e.g. 0.9. Too few samples for it give the smallest or the largest sample as a limit."""
     from scipy.special import stdtrit
 
     values = check(samples)
     ordered = np.sort(values)
     n = values.size
-    value = quantile_of(ordered, probability)
+    value = compute_quantile(ordered, probability)
     below = (values <= value).astype(np.float64)
-    block = block_length(below)
+    block = choose_block_length(below)
     freedom = max(1.0, n / block - 1)
     # ties and rounding make the indicator's own mean differ from the probability; its variance may not vanish for that
-    variance = max(long_run_variance(below, block), probability * (1 - probability))
+    variance = max(estimate_long_run_variance(below, block), probability * (1 - probability))
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * float(np.sqrt(n * variance))
     lowest = int(np.clip(np.floor(n * probability - reach), 0, n - 1))
     highest = int(np.clip(np.ceil(n * probability + reach) - 1, 0, n - 1))
@@ -65,7 +65,7 @@ def quantile_interval(samples: ArrayLike, probability: float) -> Interval:
     )
 
 
-def quantile_of(ordered: NDArray[np.float64], probability: float) -> float:
+def compute_quantile(ordered: NDArray[np.float64], probability: float) -> float:
     """Quantile of sorted samples, linear between order statistics (Hyndman & Fan 1996, type 7, as numpy's)."""
     at = (ordered.size - 1) * probability
     below = int(at)
@@ -73,20 +73,20 @@ def quantile_of(ordered: NDArray[np.float64], probability: float) -> float:
     return float(ordered[below] + (ordered[above] - ordered[below]) * (at - below))
 
 
-def long_run_variance(series: NDArray[np.float64], block: int) -> float:
+def estimate_long_run_variance(series: NDArray[np.float64], block: int) -> float:
     """n times the variance of the series' mean, from circular blocks; the lugsail combination of two block lengths.
 
     Blocks cut correlations at their ends, so one length alone gives too little where samples hang together; extrapolating from
     a third of the length removes the leading part of that (Vats & Flegal 2022, Biometrika 109, r = 3, c = 1/2).
     """
-    whole = _block_variance(series, block)
+    whole = _estimate_block_variance(series, block)
     third = block // 3
     if third < 1:
         return whole
-    return max(whole, 2 * whole - _block_variance(series, third))
+    return max(whole, 2 * whole - _estimate_block_variance(series, third))
 
 
-def _block_variance(series: NDArray[np.float64], block: int) -> float:
+def _estimate_block_variance(series: NDArray[np.float64], block: int) -> float:
     n = series.size
     centred = series - series.mean()
     total = np.concatenate(([0.0], np.cumsum(np.concatenate((centred, centred[: block - 1])))))
@@ -95,7 +95,7 @@ def _block_variance(series: NDArray[np.float64], block: int) -> float:
     return float(np.mean(sums**2) / block * count / max(count - 1, 1e-9)) if n > 1 else 0.0
 
 
-def block_length(series: NDArray[np.float64]) -> int:
+def choose_block_length(series: NDArray[np.float64]) -> int:
     """Block length of the circular bootstrap that is best for the mean of a series, from the series itself.
 
     Politis & White 2004, Econometric Reviews 23, with the correction of Patton, Politis & White 2009, Econometric Reviews 28.

@@ -13,7 +13,7 @@ CLEAR = 3.0
 FEWEST = 2
 
 
-def two_levels(medians: Sequence[float]) -> tuple[float, float] | None:
+def find_two_levels(medians: Sequence[float]) -> tuple[float, float] | None:
     """The middle of the lower and of the upper group, in the medians' unit, where a gap divides them clearly; else None."""
     ordered = sorted(medians)
     if len(ordered) < 2 * FEWEST or ordered[0] <= 0:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.statistics.summary import Level, design, level_of_rounds, level_of_samples, log_medians, quantile_of_t
+from harness.statistics.summary import (
+    Level,
+    compute_quantile_of_t,
+    design,
+    estimate_level_of_rounds,
+    estimate_level_of_samples,
+    take_log_medians,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -59,26 +66,26 @@ class Ratio:
         return sqrt(self.high / self.low) - 1
 
 
-def ratio_of_runs(base: ArrayLike, new: ArrayLike) -> Ratio:
+def estimate_ratio_of_runs(base: ArrayLike, new: ArrayLike) -> Ratio:
     """One run on each side, measured independently of one another.
 
     Welch's t on the logarithms of the medians; the errors towards 1 and away from it are combined apart, so that skewed intervals
     stay skewed (method of variance estimates recovery: Zou & Donner 2008, Statistics in Medicine 27). Raises ValueError for a median
     whose interval reaches zero.
     """
-    before, after = level_of_samples(base), level_of_samples(new)
+    before, after = estimate_level_of_samples(base), estimate_level_of_samples(new)
     down, up = sqrt(after.below**2 + before.above**2), sqrt(after.above**2 + before.below**2)
-    blur = blur_of([base], [new])
+    blur = measure_blur([base], [new])
     return _ratio(_Apart(after.log_value - before.log_value, down, up, _welch(before, after)), "one run", 1, blur)
 
 
-def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
+def estimate_ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
     """Rounds that were measured independently of one another: Student's t of the logarithms of their medians.
 
     Both sides have one variance, so that a single new run can be held against a baseline of several. Raises ValueError for fewer than
     three rounds.
     """
-    before, after = log_medians(base), log_medians(new)
+    before, after = take_log_medians(base), take_log_medians(new)
     freedom = before.size + after.size - 2
     if freedom < 1:
         raise ValueError("two runs alone do not tell how runs differ")
@@ -87,7 +94,7 @@ def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Rati
     variance = squares / (before.size - effects[0] + after.size - effects[1])
     error = sqrt(variance * (effects[0] / before.size + effects[1] / after.size))
     apart = float(after.mean() - before.mean())
-    blur = blur_of(base, new)
+    blur = measure_blur(base, new)
     return _ratio(_Apart(apart, error, error, freedom), "rounds", min(before.size, after.size), blur)
 
 
@@ -98,13 +105,13 @@ def pair_ratio(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
     """
     if len(base) != len(new) or len(base) < 2:
         raise ValueError("pairs need two rounds or more on both sides")
-    apart = log_medians(new) - log_medians(base)
+    apart = take_log_medians(new) - take_log_medians(base)
     error = float(np.std(apart, ddof=1)) / sqrt(apart.size)
-    blur = blur_of(base, new)
+    blur = measure_blur(base, new)
     return _ratio(_Apart(float(np.mean(apart)), error, error, apart.size - 1.0), "paired rounds", apart.size, blur)
 
 
-def ratio_of_sessions(
+def estimate_ratio_of_sessions(
     base: Sequence[Sequence[ArrayLike]],
     new: Sequence[Sequence[ArrayLike]],
     others: Sequence[Sequence[Sequence[ArrayLike]]] = (),
@@ -117,17 +124,17 @@ def ratio_of_sessions(
     How sessions differ is estimated from all files of which there are several, each about its own mean: the two sides and `others`, files of
     the same variant on the same device, each a sequence of sessions. With too few of them the ratio is told, and nothing about it.
     """
-    levels = [np.array([float(np.mean(log_medians(session))) for session in side]) for side in (base, new)]
-    files = [*levels, *(np.array([float(np.mean(log_medians(session))) for session in file]) for file in others)]
+    levels = [np.array([float(np.mean(take_log_medians(session))) for session in side]) for side in (base, new)]
+    files = [*levels, *(np.array([float(np.mean(take_log_medians(session))) for session in file]) for file in others)]
     freedom = sum(file.size - 1 for file in files)
     apart = float(levels[1].mean() - levels[0].mean())
-    blur = blur_of(
+    blur = measure_blur(
         [rounds for session in base for rounds in session], [rounds for session in new for rounds in session]
     )
     count = min(level.size for level in levels)
     if freedom < FEWEST_FREEDOM:
         every = [[rounds for session in side for rounds in session] for side in (base, new)]
-        within = [level_of_rounds(side) for side in every]
+        within = [estimate_level_of_rounds(side) for side in every]
         down, up = (sqrt(sum(getattr(level, side) ** 2 for level in within)) for side in ("below", "above"))
         between = _Apart(apart, down, up, min(level.freedom for level in within))
         told = _ratio(between, "too few sessions", count, blur)
@@ -137,7 +144,7 @@ def ratio_of_sessions(
     return _ratio(_Apart(apart, error, error, float(freedom)), "sessions", count, blur)
 
 
-def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
+def measure_blur(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
     """How far the ratio of two levels may be off for the timer alone, as a fraction: half a step on each side."""
     steps = [
         max((find_resolution(rounds) / float(np.median(np.asarray(rounds))) for rounds in side), default=0.0)
@@ -170,10 +177,10 @@ class _Apart:
 
 def _ratio(apart: _Apart, basis: Basis, rounds: int, blur: float) -> Ratio:
     """`blur` is no error that averages out."""
-    t = quantile_of_t(apart.freedom)
+    t = compute_quantile_of_t(apart.freedom)
     left = max(abs(apart.value) - blur, 0.0)
     above = apart.value > 0
-    p = _p_value(left if above else -left, apart.down if above else apart.up, apart.freedom)
+    p = _compute_p_value(left if above else -left, apart.down if above else apart.up, apart.freedom)
     return Ratio(
         value=exp(apart.value),
         low=exp(apart.value - t * apart.down - blur),
@@ -204,7 +211,7 @@ def _welch(base: Level, new: Level) -> float:
     return sum(squares) ** 2 / share if share > 0 else min(base.freedom, new.freedom)
 
 
-def _p_value(apart: float, error: float, freedom: float) -> float:
+def _compute_p_value(apart: float, error: float, freedom: float) -> float:
     from scipy.special import stdtr
 
     if error == 0:

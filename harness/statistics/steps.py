@@ -35,7 +35,7 @@ class LevelStep:
     p: float
 
 
-def steps_of(histories: Sequence[Sequence[float]]) -> list[list[LevelStep]]:
+def find_steps(histories: Sequence[Sequence[float]]) -> list[list[LevelStep]]:
     """Steps of each history, in order; values are positive, in any unit, in the order of time.
 
     A step is looked for by binary segmentation: the greatest difference of means of logarithms over all cuts, standardised, is held against
@@ -44,7 +44,7 @@ def steps_of(histories: Sequence[Sequence[float]]) -> list[list[LevelStep]]:
     `scipy.stats.false_discovery_control`): of the histories that are said to have changed, 4 % at most have not.
     """
     logs = [np.log(np.asarray(history, np.float64)) for history in histories]
-    first = [_p_of(values) for values in logs]
+    first = [_compute_p(values) for values in logs]
     adjusted = _adjust(first)
     steps: list[list[LevelStep]] = []
     for values, p, decides in zip(logs, first, adjusted, strict=True):
@@ -74,13 +74,13 @@ def _cuts(values: NDArray[np.float64], start: int, p: float) -> dict[int, float]
     at = SIDE + int(np.argmax(_apart(values)))
     cuts = {start + at: p}
     for first, last in ((0, at), (at, values.size)):
-        side = _p_of(values[first:last])
+        side = _compute_p(values[first:last])
         if side <= LEVEL / 2:
             cuts |= _cuts(values[first:last], start + first, side)
     return cuts
 
 
-def _p_of(values: NDArray[np.float64]) -> float:
+def _compute_p(values: NDArray[np.float64]) -> float:
     """1 where there are too few nights."""
     if values.size < FEWEST or values.min() == values.max():
         return 1.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.statistics.change import find_outliers
-from harness.statistics.interval import LEVEL, check, median_interval, quantile_of
+from harness.statistics.interval import LEVEL, check, compute_quantile, estimate_median
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -66,20 +66,20 @@ class Level:
 
     @property
     def low(self) -> float:
-        return exp(self.log_value - quantile_of_t(self.freedom) * self.below)
+        return exp(self.log_value - compute_quantile_of_t(self.freedom) * self.below)
 
     @property
     def high(self) -> float:
-        return exp(self.log_value + quantile_of_t(self.freedom) * self.above)
+        return exp(self.log_value + compute_quantile_of_t(self.freedom) * self.above)
 
 
 def summarize(samples: ArrayLike) -> Summary:
     """Summary of at least one finite, non-negative sample, in the order of measurement. Raises ValueError otherwise."""
     values = check(samples)
-    interval = median_interval(values)
+    interval = estimate_median(values)
     mad = float(np.median(np.abs(values - interval.value)))
     ordered = np.sort(values)
-    p90, p95, p99 = (quantile_of(ordered, probability) for probability in (0.90, 0.95, 0.99))
+    p90, p95, p99 = (compute_quantile(ordered, probability) for probability in (0.90, 0.95, 0.99))
     return Summary(
         count=int(values.size),
         minimum=float(ordered[0]),
@@ -98,13 +98,13 @@ def summarize(samples: ArrayLike) -> Summary:
     )
 
 
-def level_of_samples(samples: ArrayLike) -> Level:
+def estimate_level_of_samples(samples: ArrayLike) -> Level:
     """Level of one run by its median. Raises ValueError when the median's interval reaches zero."""
-    interval = median_interval(samples)
+    interval = estimate_median(samples)
     return _level(interval.value, interval.low, interval.high, interval.freedom)
 
 
-def level_of_summary(summary: Summary) -> Level:
+def estimate_level_of_summary(summary: Summary) -> Level:
     """The same from the run's summary."""
     return _level(summary.median, summary.low, summary.high, summary.freedom)
 
@@ -112,7 +112,7 @@ def level_of_summary(summary: Summary) -> Level:
 def _level(value: float, low: float, high: float, freedom: float) -> Level:
     if low <= 0:
         raise ValueError("a level of zero has no logarithm")
-    t = quantile_of_t(freedom)
+    t = compute_quantile_of_t(freedom)
     return Level(
         log_value=log(value),
         below=log(value / low) / t,
@@ -123,14 +123,14 @@ def _level(value: float, low: float, high: float, freedom: float) -> Level:
     )
 
 
-def level_of_rounds(rounds: Sequence[ArrayLike], turns: int = 1) -> Level:
+def estimate_level_of_rounds(rounds: Sequence[ArrayLike], turns: int = 1) -> Level:
     """Level over several rounds. Its interval is that of the rounds' medians (Student's t of their logarithms, for rounds of which
     neighbours resemble one another, see `design`), which holds whatever makes one round differ from the next; of a single round it is the one within the run. `turns`: variants that took
     turns, so that as many runs lie from one round to the next. Raises ValueError for no rounds.
     """
     if len(rounds) == 1:
-        return level_of_samples(rounds[0])
-    logs = log_medians(rounds)
+        return estimate_level_of_samples(rounds[0])
+    logs = take_log_medians(rounds)
     effect = design(logs.size, turns)
     error = sqrt(float(np.sum((logs - logs.mean()) ** 2)) / (logs.size - effect) * effect / logs.size)
     return Level(
@@ -152,7 +152,7 @@ def design(rounds: int, turns: int = 1) -> float:
     return 1 + 2 * sum((1 - lag / rounds) * ROUND_CORRELATION ** (lag * turns) for lag in range(1, rounds))
 
 
-def log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:
+def take_log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Logarithms of the medians of rounds. Raises ValueError for no rounds and for a median of zero."""
     medians = np.array([float(np.median(check(samples))) for samples in rounds])
     if medians.size == 0:
@@ -162,7 +162,7 @@ def log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:
     return np.asarray(np.log(medians))
 
 
-def quantile_of_t(freedom: float) -> float:
+def compute_quantile_of_t(freedom: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + LEVEL) / 2))

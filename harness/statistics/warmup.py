@@ -12,7 +12,7 @@ BATCH = 5
 LONGEST = 0.5
 
 
-def warmup_length(samples: Sequence[int]) -> int:
+def find_warmup_length(samples: Sequence[int]) -> int:
     """How many of the first samples to drop, by the rule MSER-5 (White, Cobb and Spratt 2000, Winter Simulation Conference).
 
     The series is cut where the standard error of the mean of what remains, over means of batches of five, is smallest. At

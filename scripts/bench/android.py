@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from bench.table import BIN, ROOT, Row, run
-from builder.storage.cache import cache_root
+from builder.storage.cache import find_cache_root
 
 sys.path.insert(0, str(ROOT))
 
@@ -30,7 +30,7 @@ def package_rows(work: Path) -> list[Row]:
     cache = work / "cache"
     cache.mkdir()
     for name in ("android-host", "keys"):
-        (cache / name).symlink_to(cache_root() / name)
+        (cache / name).symlink_to(find_cache_root() / name)
     best = {name: min(time_package(bundle, name, work, tools, cache) for _ in range(3)) for name in ("apk", "aar")}
     return [
         Row(
@@ -62,29 +62,29 @@ def time_package(bundle: Path, name: str, work: Path, tools: Path, cache: Path) 
     return time.perf_counter() - start
 
 
-def code_row(work: Path) -> Row:
+def measure_code(work: Path) -> Row:
     """The app's dex less what R8 makes of the runtime's own classes under the same rules."""
     from builder.targets.android import tools
     from builder.targets.android.catalogue import Catalogue
     from builder.targets.android.host import (
         TOOL_PATHS,
         compiler,
-        consumer_rules,
+        find_consumer_rules,
+        list_runtime_paths,
         maven,
         provide_prebuilt,
-        runtime_paths,
     )
-    from builder.targets.mobile import mobile_root
+    from builder.targets.mobile import find_mobile_root
 
-    project = mobile_root() / "android"
+    project = find_mobile_root() / "android"
     host = provide_prebuilt(project)
-    found = maven.resolve(Catalogue.read(project), {**TOOL_PATHS, **runtime_paths(host.flavour, None)})
+    found = maven.resolve(Catalogue.read(project), {**TOOL_PATHS, **list_runtime_paths(host.flavour, None)})
     (work / "runtime").mkdir()
     compiler.r8(
         tool=found["r8"][0],
-        inputs=[maven.jar_of(archive, work) for archive in found["runtime-tflite"]],
-        libraries=[*found["framework"], tools.java_home()],
-        rules=consumer_rules(project, host.flavour),
+        inputs=[maven.unpack_jar(archive, work) for archive in found["runtime-tflite"]],
+        libraries=[*found["framework"], tools.find_java_home()],
+        rules=find_consumer_rules(project, host.flavour),
         min_api=host.versions["minSdk"],
         out=work / "runtime",
     )
@@ -98,13 +98,13 @@ def code_row(work: Path) -> Row:
     )
 
 
-def overhead_rows(work: Path) -> list[Row]:
+def measure_overhead(work: Path) -> list[Row]:
     """The library's own work for a frame of 512x512, pixels to tensor and back: its time by JMH on the JVM's default compilers, what it
     allocates by the JVM's own count of the thread's bytes (JMH's profiler counts JMH too)."""
-    from tests.android.jvm import compiled_tests
+    from tests.android.jvm import compile_tests
 
     (work / "jmh").mkdir()
-    tests = compiled_tests()
+    tests = compile_tests()
     nothing = "OK (3 tests)" in tests.run(work, only=".OverheadTest").stdout
     rows = []
     for record in tests.run_jmh(work / "jmh"):
@@ -130,7 +130,7 @@ def overhead_rows(work: Path) -> list[Row]:
     return rows
 
 
-def same_row(work: Path) -> Row:
+def compare_builds(work: Path) -> Row:
     """Two builds, from two processes, compared before their signatures."""
     entries = []
     for name in ("first", "second"):
@@ -151,7 +151,7 @@ def same_row(work: Path) -> Row:
     )
 
 
-def size_row(work: Path) -> Row:
+def measure_size(work: Path) -> Row:
     """The bundle as a library of its own, with its goldens; the SDK comes once for all bundles of an app."""
     bundle = next((work / "first").rglob("tiny-style-*.aar")).stat().st_size
     sdk = next((work / "first").rglob("edgebundle-sdk-*.aar")).stat().st_size
@@ -167,4 +167,10 @@ def measure() -> list[Row]:
     """The figures of the Android target; about two minutes with a warm cache."""
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
         work = Path(folder)
-        return [*package_rows(work), code_row(work), size_row(work), *overhead_rows(work), same_row(work)]
+        return [
+            *package_rows(work),
+            measure_code(work),
+            measure_size(work),
+            *measure_overhead(work),
+            compare_builds(work),
+        ]

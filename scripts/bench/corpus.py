@@ -49,7 +49,7 @@ def is_good(verdict: dict[str, Any]) -> bool:
     return verdict["error"] is None and verdict["psnr_db"] >= LEAST_DB
 
 
-def style_row(name: str, ours: dict[str, Any], plain: dict[str, Any]) -> Row:
+def make_style_row(name: str, ours: dict[str, Any], plain: dict[str, Any]) -> Row:
     """What the rewrites bring to a style network on ExecuTorch."""
     reached = (
         ours["error"] is None
@@ -69,7 +69,7 @@ def style_row(name: str, ours: dict[str, Any], plain: dict[str, Any]) -> Row:
     )
 
 
-def transposes_row(name: str, verdict: dict[str, Any]) -> Row:
+def make_transposes_row(name: str, verdict: dict[str, Any]) -> Row:
     """What XNNPACK leaves of a style network's TFLite file, by name."""
     left = "; ".join(verdict["left"])
     return Row(
@@ -82,7 +82,7 @@ def transposes_row(name: str, verdict: dict[str, Any]) -> Row:
     )
 
 
-def memory_row(backend: str, work: Path) -> Row:
+def measure_memory(backend: str, work: Path) -> Row:
     """Peak of one worker's process tree that converts anime_style at 512 x 512."""
     project = work / f"anime-{backend}"
     shutil.copytree(ROOT / "examples" / "anime_style", project, ignore=shutil.ignore_patterns("*.pt", "*.state*"))
@@ -146,8 +146,8 @@ def measure() -> list[Row]:
             reached=right / len(verdicts) >= LEAST_PART and not wrong,
         )
     )
-    rows += [style_row(name, found["executorch"][name], plain[name]) for name in STYLE]
-    rows += [transposes_row(name, found["tflite"][name]) for name in STYLE]
+    rows += [make_style_row(name, found["executorch"][name], plain[name]) for name in STYLE]
+    rows += [make_transposes_row(name, found["tflite"][name]) for name in STYLE]
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
-        rows += [memory_row(backend, Path(folder)) for backend in BACKENDS]
+        rows += [measure_memory(backend, Path(folder)) for backend in BACKENDS]
     return rows

@@ -79,9 +79,9 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     from builder.legalize.at_source import make_plain
     from builder.legalize.for_variant import find_needed
     from builder.legalize.legalizer import legalize
-    from builder.precision.layers import layer_table
+    from builder.precision.layers import list_layers
     from builder.sources.batch_norm import fold_batch_norms
-    from tests.builder.models import variant_job
+    from tests.builder.models import make_variant_job
     from tests.papers.projects import PAPERS
 
     entry = PAPERS[network][1]
@@ -90,13 +90,13 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     traits = BACKENDS[backend_name].SPEC.delegate(delegate).traits
     program, _ = legalize(program, find_needed(traits), REWRITES)
     program, after = plant(program, operator, draw)
-    model = Model(program=program, inputs=entry.inputs, outputs=entry.outputs, layers=layer_table(program))
+    model = Model(program=program, inputs=entry.inputs, outputs=entry.outputs, layers=list_layers(program))
     with tempfile.TemporaryDirectory() as name:
         from builder.workers.jobs.shared import lower_alone
         from tests.builder.models import plan_of
 
         plan = plan_of(dict.fromkeys(model.layers.names(), "fp32"))
-        job = variant_job(backend_name, Path(name), plan)
+        job = make_variant_job(backend_name, Path(name), plan)
         try:
             lower_alone(job, model, Path(name))
             told = None

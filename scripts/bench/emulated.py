@@ -16,7 +16,7 @@ from bench.table import ROOT
 
 sys.path.insert(0, str(ROOT))
 
-from builder.bundle import FileHash, Manifest, Variant, file_sha256, parse_manifest
+from builder.bundle import FileHash, Manifest, Variant, hash_file, parse_manifest
 from harness.protocol import PROTOCOLS
 from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
@@ -38,7 +38,7 @@ def make_bundle(root: Path, names: Iterable[str]) -> Path:
             "id": name,
             "file": f"variants/{file.name}",
             "bytes": file.stat().st_size,
-            "sha256": file_sha256(file),
+            "sha256": hash_file(file),
         }
         variants.append(first.model_copy(update=changes))
     (root / "manifest.json").write_text(with_variants(root, manifest, tuple(variants)).to_json(), encoding="utf-8")
@@ -63,11 +63,11 @@ def with_variants(root: Path, manifest: Manifest, variants: tuple[Variant, ...])
 
 
 @contextmanager
-def phone_of(
+def start_phone(
     folder: Path, bundle: Path, server: AdbServer, physics: PhysicalPhone, levels_s: Mapping[str, float]
 ) -> Iterator[EmulatedPhone]:
     """One that adb is connected to; an inference of each variant takes its level, in seconds, on a cool phone."""
-    levels = {file_sha256(bundle / f"variants/{name}.tflite")[:16]: level for name, level in levels_s.items()}
+    levels = {hash_file(bundle / f"variants/{name}.tflite")[:16]: level for name, level in levels_s.items()}
     with EmulatedPhone(folder, PIXEL, physics=physics, level_s=levels) as phone:
         server.connect(phone.address)
         yield phone
@@ -77,7 +77,10 @@ def phone_of(
 def record(folder: Path, bundle: Path, levels_s: Mapping[str, float]) -> Path:
     """Results of all variants under QEMU, those of the last kept: they are one network. A session that is not good ends the benchmark."""
     out, physics = folder / "recorded", PhysicalPhone(seed=0)
-    with serving(folder / "recording") as server, phone_of(folder / "one", bundle, server, physics, levels_s) as phone:
+    with (
+        serving(folder / "recording") as server,
+        start_phone(folder / "one", bundle, server, physics, levels_s) as phone,
+    ):
         phone.faults.garble = keep_results(phone, out)
         with open_bundle_or_package(bundle) as opened:
             result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)

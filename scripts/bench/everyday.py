@@ -3,7 +3,7 @@
     python scripts/bench/everyday.py FOLDER [CASE ...] [--json FILE]
 
 FOLDER holds one project a folder (builder.toml). Right is: converts, loads, runs, every layer in the scheme that was asked for, and
-agrees with the source network, in fp32 to 80 dB, in fp16 to 40 dB, in int8 to 20 dB, or what `floor_db` leaves of that for a
+agrees with the source network, in fp32 to 80 dB, in fp16 to 40 dB, in int8 to 20 dB, or what `compute_floor_db` leaves of that for a
 network that amplifies noise. A typed error is a refusal; anything else that is raised is a traceback, which no network may cause.
 """
 
@@ -29,7 +29,7 @@ from builder.pipeline.story import plan_variant
 from builder.precision.plan import parse_scheme
 from builder.project.config import LimitsSection, VariantSection
 from builder.project.project import Project, open_project
-from builder.quality.steadiness import floor_db
+from builder.quality.steadiness import compute_floor_db
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
 from builder.workers.jobs.source import run_source
@@ -77,7 +77,7 @@ def try_section(case: str, project: Project, source: SourceStep, section: Varian
     place = work / name
     place.mkdir()
     try:
-        result = variant_result(project, source, section, place)
+        result = make_variant_result(project, source, section, place)
     except Exception as error:
         return make_cell(case, name, error, time.monotonic() - start)
     asked = "int8" if section.plan else section.scheme or "fp32"
@@ -88,7 +88,7 @@ def try_section(case: str, project: Project, source: SourceStep, section: Varian
         for row in convolutions
         if asked == "int8" and parse_scheme(row.realised, where="file").mode == "float"
     ]
-    least = floor_db(LEAST_DB[asked], source.result.noise_db, asked)  # type: ignore[arg-type]
+    least = compute_floor_db(LEAST_DB[asked], source.result.noise_db, asked)  # type: ignore[arg-type]
     if worst is None:
         return Cell(case=case, variant=name, verdict="unproven", text=str(result.unproven), seconds=0.0)
     verdict = "right" if worst >= least else "wrong"
@@ -96,7 +96,7 @@ def try_section(case: str, project: Project, source: SourceStep, section: Varian
     return Cell(case=case, variant=name, verdict=verdict, text=text, seconds=round(time.monotonic() - start, 1))
 
 
-def variant_result(project: Project, source: SourceStep, section: VariantSection, place: Path):  # type: ignore[no-untyped-def]
+def make_variant_result(project: Project, source: SourceStep, section: VariantSection, place: Path):  # type: ignore[no-untyped-def]
     """The result of the job that `lower_variant` makes, caught where it would be handed to a worker."""
     from builder.steps import variant as step
 

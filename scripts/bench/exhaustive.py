@@ -18,12 +18,12 @@ from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle import TensorSpec
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.graph.model import Model
 from builder.plan_search.goal import Goal, Measures
 from builder.plan_search.space import Choice, Schemes, Space
 from builder.plan_search.strategy import Search
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.precision.plan import Choice as LayerChoice
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import SCHEMES
@@ -61,7 +61,7 @@ def make_source(seed: int) -> Model:
     )
     program = torch.export.export(SixLayers().eval(), (torch.rand(spec.shape),))
     out = spec.model_copy(update={"name": "stylized"})
-    return Model(program=program, inputs=(spec,), outputs=(out,), layers=layer_table(program))
+    return Model(program=program, inputs=(spec,), outputs=(out,), layers=list_layers(program))
 
 
 def draw_pictures(seed: int, count: int) -> list[dict[str, np.ndarray]]:  # type: ignore[type-arg]
@@ -69,7 +69,7 @@ def draw_pictures(seed: int, count: int) -> list[dict[str, np.ndarray]]:  # type
     return [{"image": generator.random((1, 3, SIZE, SIZE), np.float32)} for _ in range(count)]
 
 
-def every_plan(model: Model, seed: int) -> dict[Schemes, Measures]:
+def measure_every_plan(model: Model, seed: int) -> dict[Schemes, Measures]:
     """Each plan exported, run on held-out pictures and compared with the source network."""
     file, lowered = to_float_file(model)
     observed = observe_file(file, lowered, draw_pictures(seed + 1000, SAMPLES))
@@ -86,7 +86,7 @@ def every_plan(model: Model, seed: int) -> dict[Schemes, Measures]:
             plan = ResolvedPlan(rules=(), choices=choices, fallback=None)
             artifact.write_bytes(realise(file, model, plan, lambda: observed))
             run = tflite.runner(artifact, lowered.inputs, lowered.outputs, 1)
-            psnrs = [psnr_db(run(p)["stylized"], w, 1.0) for p, w in zip(held_out, wanted, strict=True)]
+            psnrs = [measure_psnr_db(run(p)["stylized"], w, 1.0) for p, w in zip(held_out, wanted, strict=True)]
             found[schemes] = Measures(
                 psnr_db=round(min(psnrs), 2), psnr_db_mean=round(float(np.mean(psnrs)), 2), ssim=None, ssim_mean=None,
                 top1=None, bytes=artifact.stat().st_size, cost=None,
@@ -97,7 +97,7 @@ def every_plan(model: Model, seed: int) -> dict[Schemes, Measures]:
 def measure_gaps(seed: int) -> list[float]:
     """By how many dB the search falls short of the best plan of all, for each budget of bytes."""
     model = make_source(seed)
-    measured = every_plan(model, seed)
+    measured = measure_every_plan(model, seed)
     space = Space(names=tuple(model.layers.names()), schemes=CHOICES, options=(CHOICES,) * len(model.layers.names()))
     noise = estimate_sensitivities(
         model.program, model.layers, ["image"], draw_pictures(seed + 1000, 1)[0], [SCHEMES[s] for s in CHOICES[1:]], lambda t: None

@@ -13,7 +13,7 @@ from bench.table import ROOT, Row
 sys.path.insert(0, str(ROOT))
 
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.fault_kinds import KINDS, Lab, calls_of_a_session, complaints, session_with
+from tests.harness.devices.fault_kinds import KINDS, Lab, calls_of_a_session, complaints, run_session_with
 from tests.harness.small_bundle import make_small_bundle
 
 MOMENTS = int(os.environ.get("BENCH_MOMENTS", "20"))
@@ -39,7 +39,7 @@ def measure() -> list[Row]:
                         place,
                         server,
                         lambda lab, kind=kind, moment=moment: complaints(
-                            kind, session_with(kind, moment, calls, lab, bundle), lab
+                            kind, run_session_with(kind, moment, calls, lab, bundle), lab
                         ),
                     )
                     longest = max(longest, time.monotonic() - start)

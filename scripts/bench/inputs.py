@@ -50,9 +50,9 @@ def _agreement(network: Any, folder: Path, exporter: str) -> tuple[float, bool, 
     import torch
 
     from builder.errors import EdgebundleError
-    from builder.precision.layers import layer_table
+    from builder.precision.layers import list_layers
     from builder.project.config import Config
-    from builder.quality.parity import agree, torch_run
+    from builder.quality.parity import agree, make_torch_run
     from builder.sources import load_model
     from builder.sources.batch_norm import fold_batch_norms
 
@@ -83,11 +83,11 @@ def _agreement(network: Any, folder: Path, exporter: str) -> tuple[float, bool, 
         model = load_model(config, folder)
     except EdgebundleError as error:
         return 0.0, False, str(error)
-    source = torch_run(module, model.inputs, model.outputs)
-    imported = torch_run(model.program.module(), model.inputs, model.outputs)
+    source = make_torch_run(module, model.inputs, model.outputs)
+    imported = make_torch_run(model.program.module(), model.inputs, model.outputs)
     worst = 200.0
     for seed in (1, 2):
         sample = {s.name: value.numpy() for s, value in zip(network.inputs, network.samples(seed), strict=True)}
         worst = min(worst, agree(imported(sample), source(sample), model.outputs))
-    own = layer_table(fold_batch_norms(torch.export.export(module, samples)))
+    own = list_layers(fold_batch_norms(torch.export.export(module, samples)))
     return worst, set(own.names()) == set(model.layers.names()), ""

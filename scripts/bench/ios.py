@@ -9,7 +9,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from bench.table import ROOT, Row, best_of, run
+from bench.table import ROOT, Row, run, time_best_of
 
 EXAMPLE = ROOT / "examples" / "tiny_style"
 
@@ -40,7 +40,7 @@ print("best \(Double(best) / 1e6) ms")
 """
 
 
-def swift_milliseconds(work: Path) -> float:
+def measure_swift_milliseconds(work: Path) -> float:
     """Best time of pre- plus post-processing of one picture."""
     package = work / "package"
     (package / "Sources" / "bench").mkdir(parents=True)
@@ -93,11 +93,11 @@ def measure() -> list[Row]:
         work = Path(folder)
         command = ("builder", "package", EXAMPLE, "--target", "ios", "-o")
         run(*command, work / "one")
-        seconds = best_of(3, *command, work / "one")
+        seconds = time_best_of(3, *command, work / "one")
         run(*command, work / "two", cache=work / "cache")
         same = read_contents(work / "one") == read_contents(work / "two")
         (work / "swift").mkdir()
-        milliseconds = swift_milliseconds(work / "swift")
+        milliseconds = measure_swift_milliseconds(work / "swift")
         played, well, longest = play_faults(work)
     return [
         Row(

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from builder.bundle import Bundle
 from builder.errors import BundleError
-from tests.builder.processes import all_of, own_servers, workers_in
+from tests.builder.processes import find_processes, find_workers, make_own_servers
 from tests.builder.projects import make_project
 
 MOMENTS = int(os.environ.get("EDGEBUNDLE_MOMENTS", "20"))
@@ -55,7 +55,7 @@ def build(case: Case, harm: Callable[[Case, subprocess.Popen[str]], None], after
         config.write('[[variant]]\nbackend = "executorch"\ndelegate = "xnnpack"\nscheme = "fp32"\n' + limits)
     words = [sys.executable, "-m", "builder", "convert", str(project), "-o", str(case.out), "-q"]
     process = subprocess.Popen(
-        words, env=own_servers(case.cache), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words, env=make_own_servers(case.cache), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     end = time.monotonic() + after_s
     while process.poll() is None and time.monotonic() < end:
@@ -63,7 +63,7 @@ def build(case: Case, harm: Callable[[Case, subprocess.Popen[str]], None], after
     harm(case, process)
     _, told = process.communicate(timeout=LIMIT_S)
     end = time.monotonic() + ENDED_S
-    while (left := all_of(case.cache)) and time.monotonic() < end:
+    while (left := find_processes(case.cache)) and time.monotonic() < end:
         time.sleep(0.05)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
@@ -83,11 +83,11 @@ def build(case: Case, harm: Callable[[Case, subprocess.Popen[str]], None], after
 
 def kill_server(case: Case, process: subprocess.Popen[str]) -> None:
     """Any server: the first one, or one that was forked out of it."""
-    _kill([pid for pid in all_of(case.cache) if pid not in (process.pid, *workers_in(case.cache))])
+    _kill([pid for pid in find_processes(case.cache) if pid not in (process.pid, *find_workers(case.cache))])
 
 
 def kill_worker(case: Case, process: subprocess.Popen[str]) -> None:
-    _kill(workers_in(case.cache))
+    _kill(find_workers(case.cache))
 
 
 def interrupt(case: Case, process: subprocess.Popen[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.emulated import make_bundle, phone_of, record, serving
+from bench.emulated import make_bundle, record, serving, start_phone
 from bench.table import LIMIT_S, ROOT, Row
 
 sys.path.insert(0, str(ROOT))
@@ -62,7 +62,7 @@ def run_night(bench: Bench, seed: int, pause_s: float | None, work: tuple[int, i
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
     with (
         serving(folder / "adb") as server,
-        phone_of(folder / "phone", bench.bundle, server, physics, LEVELS_S) as phone,
+        start_phone(folder / "phone", bench.bundle, server, physics, LEVELS_S) as phone,
     ):
         phone.replay(bench.recorded)
         for _ in range(REPEATS):
@@ -85,10 +85,10 @@ def measure() -> list[Row]:
         bundle = make_bundle(folder / "bundle", LEVELS_S)
         bench = Bench(folder=folder, bundle=bundle, recorded=record(folder, bundle, LEVELS_S))
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            return [row for kind in WORK for row in rows_of(kind, bench, pool)]
+            return [row for kind in WORK for row in make_rows(kind, bench, pool)]
 
 
-def rows_of(kind: str, bench: Bench, pool: ProcessPoolExecutor) -> list[Row]:
+def make_rows(kind: str, bench: Bench, pool: ProcessPoolExecutor) -> list[Row]:
     begun = {
         pause_s: [pool.submit(run_night, bench, seed, pause_s, WORK[kind]) for seed in range(PHONES)]
         for pause_s in (None, *SLEEPS_S)

@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from harness.analysis.comparison import Comparison, compare_variants
 from harness.analysis.verdict import judge
-from harness.statistics import judge_stationarity, level_of_rounds, median_interval, summarize
-from tests.harness.phone_model import PhoneModel, session, true_median
+from harness.statistics import estimate_level_of_rounds, estimate_median, judge_stationarity, summarize
+from tests.harness.phone_model import PhoneModel, compute_true_median, session
 from tests.harness.runs import device, make_run
 
 PAIRS = 400
@@ -42,7 +42,7 @@ def compute_share(found: list[Comparison], word: str) -> float:
     return sum(entry.verdict.startswith(word) for entry in found) / len(found)
 
 
-def comparison_rows() -> list[Row]:
+def make_comparison_rows() -> list[Row]:
     rows = []
     for name, make in (("one interleaved session", pair),):
         same = [make(1.0, seed) for seed in range(PAIRS)]
@@ -54,13 +54,13 @@ def comparison_rows() -> list[Row]:
         note = f"{ROUNDS} rounds of {SAMPLES} samples; {refused} of {2 * PAIRS} comparisons refused"
         rows += [
             Row(what=f"false alarms between identical variants, {PAIRS} pairs, {name}", figure="<= 5 %", measured=f"{alarms:.1%}", reached=alarms <= 0.05, instead=note),
-            Row(what=f"a real 5 % slow-down is seen, {PAIRS} pairs, {name}", figure=">= 95 %", measured=f"{seen:.1%}", reached=seen >= 0.95, instead=f"one run a side would see {single_run(1.05):.0%} and raise {single_run(1.0):.0%} false alarms"),
+            Row(what=f"a real 5 % slow-down is seen, {PAIRS} pairs, {name}", figure=">= 95 %", measured=f"{seen:.1%}", reached=seen >= 0.95, instead=f"one run a side would see {compare_single_runs(1.05):.0%} and raise {compare_single_runs(1.0):.0%} false alarms"),
             Row(what=f"95 % intervals of the ratio hold the true one, {name}", figure="93-97 %", measured=f"{held:.1%}", reached=bool(0.93 <= held <= 0.97)),
         ]  # fmt: skip
     return rows
 
 
-def single_run(factor: float) -> float:
+def compare_single_runs(factor: float) -> float:
     """What a comparison of one run with one run would say, which does not know how runs differ."""
     found = []
     for seed in range(PAIRS):
@@ -70,34 +70,34 @@ def single_run(factor: float) -> float:
     return compute_share(found, "slower") + (compute_share(found, "faster") if factor == 1.0 else 0.0)
 
 
-def coverage_rows() -> list[Row]:
+def make_coverage_rows() -> list[Row]:
     """Of one run against the median it was drawn with, and over rounds against the level of all runs."""
     rows = []
     for phi in (0.0, 0.6, 0.9):
         quiet = {"noise": 0.03, "phi": phi, "offset": 0.0, "spike": 0.02}
-        truth = true_median(PhoneModel(seed=1, **quiet), LEVEL_NS)
+        truth = compute_true_median(PhoneModel(seed=1, **quiet), LEVEL_NS)
         held, naive = [], []
         for seed in range(1000):
             samples = PhoneModel(seed=seed, **quiet).run(LEVEL_NS, SAMPLES)
-            found = median_interval(samples)
+            found = estimate_median(samples)
             held.append(found.low <= truth <= found.high)
             ordered = np.sort(samples)  # the order statistics that independent samples would give
             reach = 1.96 * np.sqrt(SAMPLES) / 2
             naive.append(ordered[int(SAMPLES / 2 - reach)] <= truth <= ordered[int(SAMPLES / 2 + reach)])
         share_held = float(np.mean(held))
         rows.append(Row(what=f"95 % interval of a run's median, {SAMPLES} samples, correlation {phi:g}", figure="93-97 %", measured=f"{share_held:.1%}", reached=0.93 <= share_held <= 0.97, instead=f"as if samples were independent: {np.mean(naive):.1%}"))  # fmt: skip
-    truth = true_median(PhoneModel(seed=1, **CI_NOISE), LEVEL_NS)
+    truth = compute_true_median(PhoneModel(seed=1, **CI_NOISE), LEVEL_NS)
     held = []
     for seed in range(1000):
         model = PhoneModel(seed=seed, **CI_NOISE)
-        level = level_of_rounds([model.run(LEVEL_NS, 100) for _ in range(ROUNDS)])
+        level = estimate_level_of_rounds([model.run(LEVEL_NS, 100) for _ in range(ROUNDS)])
         held.append(level.low <= truth <= level.high)
     share_held = float(np.mean(held))
     rows.append(Row(what=f"95 % interval over {ROUNDS} rounds", figure="93-97 %", measured=f"{share_held:.1%}", reached=0.93 <= share_held <= 0.97))  # fmt: skip
     return rows
 
 
-def speed_rows(work: Path) -> list[Row]:
+def measure_speed(work: Path) -> list[Row]:
     samples = np.random.default_rng(0).gamma(9.0, 1e6, 1_000_000)
     start = time.process_time()
     summarize(samples)
@@ -131,4 +131,4 @@ def speed_rows(work: Path) -> list[Row]:
 
 def measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
-        return [*comparison_rows(), *coverage_rows(), *speed_rows(Path(folder))]
+        return [*make_comparison_rows(), *make_coverage_rows(), *measure_speed(Path(folder))]

@@ -14,8 +14,8 @@ from bench.table import ROOT, Row
 sys.path.insert(0, str(ROOT))
 
 from harness.session.order import draw_halves
-from harness.statistics import Ratio, pair_ratio, ratio_of_sessions
-from harness.statistics.steps import steps_of
+from harness.statistics import Ratio, estimate_ratio_of_sessions, pair_ratio
+from harness.statistics.steps import find_steps
 
 Values = NDArray[np.float64]
 PAIRS, ROUNDS, SAMPLES, LEVEL_NS = 400, 5, 200, 8e6
@@ -37,7 +37,7 @@ def compare_same(offset: float, counts: tuple[int, int, int], seed: int) -> Rati
     """Two identical files."""
     draw = np.random.default_rng([seed, round(offset * 1000)])
     base, new, other = ([run_night(draw, offset) for _ in range(count)] for count in counts)
-    return ratio_of_sessions(base, new, [other] if other else [])
+    return estimate_ratio_of_sessions(base, new, [other] if other else [])
 
 
 def _pink(draw: np.random.Generator, count: int) -> Values:
@@ -125,7 +125,7 @@ def is_changed(kind: str, sd: float, slower: float, seed: int) -> bool:
     """Whether a history of nights is said to have changed."""
     logs = BETWEEN[kind](np.random.default_rng([seed, 11]), sd)
     logs[CHANGED:] += np.log1p(slower)
-    return bool(steps_of([np.exp(logs).tolist()])[0])
+    return bool(find_steps([np.exp(logs).tolist()])[0])
 
 
 def run_histories() -> list[Row]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.emulated import make_bundle, phone_of, record, serving
+from bench.emulated import make_bundle, record, serving, start_phone
 from bench.measuring import CI_NOISE
 from bench.table import LIMIT_S, ROOT, Row
 
@@ -29,9 +29,9 @@ from harness.protocol import PROTOCOLS
 from harness.records.run import Run
 from harness.records.store import open_store, read_runs
 from harness.session.session import open_bundle_or_package, run_session
-from harness.statistics import level_of_rounds
+from harness.statistics import estimate_level_of_rounds
 from tests.emulated_phone.physics import AMBIENT_C, LEAKAGE, PhysicalPhone
-from tests.harness.phone_model import PhoneModel, true_median
+from tests.harness.phone_model import PhoneModel, compute_true_median
 
 PAIRS = int(os.environ.get("BENCH_PAIRS", "400"))
 WORKERS = 2
@@ -40,7 +40,7 @@ LEVELS_S = {"a": LEVEL_S, "same": LEVEL_S, "slow": LEVEL_S * SLOWER}
 PROTOCOL = PROTOCOLS["standard"]
 # `standard` starts the program twice for each run, first to read its memory: so neighbouring measurements resemble one another as asked
 NOISE = {**CI_NOISE, "offset_phi": CI_NOISE["offset_phi"] ** 0.5}
-TRUE_NS = {name: true_median(PhoneModel(seed=1, **CI_NOISE), level * 1e9) for name, level in LEVELS_S.items()}
+TRUE_NS = {name: compute_true_median(PhoneModel(seed=1, **CI_NOISE), level * 1e9) for name, level in LEVELS_S.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def run_sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -
     with serving(folder) as server:
         for seed in seeds:
             physics = PhysicalPhone(seed=seed, **NOISE)
-            with phone_of(folder / f"phone-{seed}", bundle, server, physics, LEVELS_S) as phone:
+            with start_phone(folder / f"phone-{seed}", bundle, server, physics, LEVELS_S) as phone:
                 phone.replay(recorded)
                 store = str(folder / f"{seed}.jsonl")
                 with open_bundle_or_package(bundle) as opened, closing(open_store(store, create=True)) as opened_store:
@@ -110,7 +110,7 @@ def holds_level(runs: list[Run]) -> bool:
     """Whether the interval over the rounds holds what the model says a run takes in the middle, as warm as the phone told it was."""
     warmth = [run.conditions_start.temperature_c.value for run in runs]
     heat = float(np.mean([1 + LEAKAGE * (celsius - AMBIENT_C) for celsius in warmth if celsius is not None]))
-    level = level_of_rounds([run.latency_ns for run in runs], turns=len(LEVELS_S))
+    level = estimate_level_of_rounds([run.latency_ns for run in runs], turns=len(LEVELS_S))
     return level.low <= heat * TRUE_NS[runs[0].variant] <= level.high
 
 
@@ -127,10 +127,10 @@ def measure() -> list[Row]:
                 for number in range(WORKERS)
             ]
             found = [entry for part in parts for entry in part.result(timeout=LIMIT_S)]
-    return rows_of(found)
+    return make_rows(found)
 
 
-def rows_of(found: list[Outcome]) -> list[Row]:
+def make_rows(found: list[Outcome]) -> list[Row]:
     same, slow = [entry.same for entry in found], [entry.slow for entry in found]
     alarms = compute_share([entry.verdict.startswith(("slower", "faster")) for entry in same])
     seen = compute_share([entry.verdict.startswith("slower") for entry in slow])

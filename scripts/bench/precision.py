@@ -57,7 +57,7 @@ def _model(example: str) -> tuple[Model, tuple[Path, ...]]:
     return load_model(config, folder), tuple(file.path for file in find_data(config, folder).calibration[:2])
 
 
-def random_plan(table: LayerTable, seed: int) -> PlanFile:
+def draw_plan(table: LayerTable, seed: int) -> PlanFile:
     """Any scheme for any layer, floats or nothing for its norms. One in four plans allows no fallback."""
     from builder.precision.plan import PlanFile, Rule
     from builder.precision.scheme import SCHEMES
@@ -70,7 +70,7 @@ def random_plan(table: LayerTable, seed: int) -> PlanFile:
     return PlanFile(rule=rules, on_unsupported=("weight_only_wi8_afp32", "fp16", "fp32") if seed % 4 else "error")
 
 
-def random_row(example: str, count: int, name: str) -> Row:
+def measure_random_plans(example: str, count: int, name: str) -> Row:
     """Each plan is realised as resolved, or refused with what can be done instead."""
     from builder.backends import BACKENDS
     from builder.backends.support import check_support
@@ -83,14 +83,14 @@ def random_row(example: str, count: int, name: str) -> Row:
     backend, ends, start = BACKENDS[name], Counter[str](), time.perf_counter()
     usual = backend.SPEC.delegates[0]
     source, pictures = _model(example)
-    model = legalize_model(source, find_needed(usual.traits_with(halves=True)), ())[0]
+    model = legalize_model(source, find_needed(usual.list_traits(halves=True)), ())[0]
     observed = backend.observe(model, read_samples(pictures, model.inputs))
     realise = _realiser(model, name, observed)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:
         for seed in range(count):
             path = Path(work) / f"{seed}{backend.SPEC.suffix}"
             try:
-                resolved = resolve(random_plan(model.layers, seed), model.layers, where="plan")
+                resolved = resolve(draw_plan(model.layers, seed), model.layers, where="plan")
                 supported = check_support(resolved, model.layers, backend, usual.name, where="plan").plan
                 realise(supported, path)
                 wanted = {layer: choice.scheme.name for layer, choice in supported.choices.items()}
@@ -125,14 +125,14 @@ def _realiser(model: Model, name: str, observed: Observed) -> Callable[[Resolved
     return lambda plan, path: path.write_bytes(realise(float_file, model, plan, lambda: observed))
 
 
-def large_row() -> Row:
+def measure_large_network() -> Row:
     """Ten linear layers of 2.5 M weights each, fp32: reading back every layer's scheme from the file alone."""
     import torch
 
     from builder.backends.tflite.convert import to_float_file
     from builder.bundle import TensorSpec
     from builder.graph.model import Model
-    from builder.precision.layers import layer_table
+    from builder.precision.layers import list_layers
 
     width = int((LARGE_BYTES / 4 / 10) ** 0.5)
     network = torch.nn.Sequential(*(torch.nn.Linear(width, width) for _ in range(10))).eval()
@@ -142,7 +142,7 @@ def large_row() -> Row:
         program=program,
         inputs=(TensorSpec.model_validate({"name": "x", **spec}),),
         outputs=(TensorSpec.model_validate({"name": "y", **spec}),),
-        layers=layer_table(program),
+        layers=list_layers(program),
     )
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:
         path = Path(work) / "large.tflite"
@@ -168,4 +168,7 @@ def measure() -> list[Row]:
     from builder.backends import BACKENDS
 
     torch.set_num_threads(2)
-    return [large_row(), *(random_row(example, count, name) for example, count in PLANS.items() for name in BACKENDS)]
+    return [
+        measure_large_network(),
+        *(measure_random_plans(example, count, name) for example, count in PLANS.items() for name in BACKENDS),
+    ]

@@ -39,7 +39,7 @@ scheme = "fp16"
 """
 
 
-def project_of(name: str, network: Network, folder: Path) -> Path:
+def write_project(name: str, network: Network, folder: Path) -> Path:
     """A builder.toml for a network of the corpus, as an exported program with two samples."""
     import numpy as np
     import torch
@@ -95,7 +95,7 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
         work = Path(folder)
         examples = [ROOT / "examples" / name for name in EXAMPLES]
-        projects = [*examples, *(project_of(name, CORPUS[name], work / name) for name in names if name)]
+        projects = [*examples, *(write_project(name, CORPUS[name], work / name) for name in names if name)]
         for project in projects:
             found = compare(project, work)
             print(f"{project.name}: {found}", file=sys.stderr, flush=True)

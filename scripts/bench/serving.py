@@ -109,20 +109,20 @@ def take_turns(folder: Path, picture: Path, work: Path) -> list[Turn]:
 
 def take_turn(server: Running, file: Path, picture: Path) -> Turn:
     bare, bare_ms = max(tuple(map(float, _answer("-c", BARE, file, *way, TURN_S / 2).split())) for way in WAYS)
-    before = cpu_s(server.process.pid)
+    before = measure_cpu_s(server.process.pid)
     told = json.loads(_answer(Path(__file__).with_name("clients.py"), server.port, CLIENTS, TURN_S, picture))
     pictures = told["counts"]["200"]
     return Turn(
         bare=bare,
         bare_ms=bare_ms,
         served=pictures / TURN_S,
-        server_ms=1000 * (cpu_s(server.process.pid) - before) / pictures,
+        server_ms=1000 * (measure_cpu_s(server.process.pid) - before) / pictures,
         clients_ms=1000 * told["cpu_s"] / pictures,
         p99_s=float(np.percentile(told["took"], 99)),
     )
 
 
-def cpu_s(pid: int) -> float:
+def measure_cpu_s(pid: int) -> float:
     """Processor time that a process has used, its threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

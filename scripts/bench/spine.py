@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from bench.table import ROOT, Row, best_of, run
+from bench.table import ROOT, Row, run, time_best_of
 from bench.warm import measure as measure_warm
 
 EXAMPLE = ROOT / "examples" / "tiny_style"
@@ -20,13 +20,13 @@ def read_contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def apk_entries(apk: Path) -> list[tuple[str, int, bytes]]:
+def read_apk(apk: Path) -> list[tuple[str, int, bytes]]:
     """Everything of an APK but its signing block, which is no zip entry."""
     with zipfile.ZipFile(apk) as archive:
         return [(info.filename, info.header_offset, archive.read(info)) for info in archive.infolist()]
 
 
-def quality_rows(manifest: dict[str, Any]) -> list[Row]:
+def make_quality_rows(manifest: dict[str, Any]) -> list[Row]:
     rows = []
     floors = {"tflite-xnnpack-fp32": 100, "executorch-xnnpack-fp32": 100, "coreml-all-fp32": 100, "coreml-all-fp16": 50}
     for variant in manifest["variants"]:
@@ -44,7 +44,7 @@ def quality_rows(manifest: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def size_row(manifest: dict[str, Any], stock: dict[str, Any]) -> Row:
+def make_size_row(manifest: dict[str, Any], stock: dict[str, Any]) -> Row:
     variant = next(v for v in manifest["variants"] if v["id"] == "tflite-xnnpack-plan")
     ours, quality = variant["bytes"], variant["quality"]
     return Row(
@@ -137,12 +137,14 @@ def measure() -> list[Row]:
         cold, _ = run("builder", "convert", EXAMPLE, "-o", work / "bundle1", cache=first)
         run("builder", "convert", EXAMPLE, "-o", work / "bundle2", cache=second)
         manifest = json.loads((work / "bundle1" / "manifest.json").read_text())
-        rows += quality_rows(manifest)
-        rows.append(size_row(manifest, convert_stock(work)))
+        rows += make_quality_rows(manifest)
+        rows.append(make_size_row(manifest, convert_stock(work)))
 
         packaged, _ = run("builder", "package", EXAMPLE, "--target", "android", "-o", work / "android1", cache=first)
         run("builder", "package", EXAMPLE, "--target", "android", "-o", work / "android2", cache=second)
-        warm = best_of(3, "builder", "package", EXAMPLE, "--target", "android", "-o", work / "android1", cache=first)
+        warm = time_best_of(
+            3, "builder", "package", EXAMPLE, "--target", "android", "-o", work / "android1", cache=first
+        )
         rows.append(
             Row(
                 what="builder package --target android, warm",
@@ -164,7 +166,7 @@ def measure() -> list[Row]:
             )
         )
         apks = [next((work / name).glob("*.apk")) for name in ("android1", "android2")]
-        same = apk_entries(apks[0]) == apk_entries(apks[1])
+        same = read_apk(apks[0]) == read_apk(apks[1])
         rows.append(
             Row(
                 what="two clean builds of the APK, each signed with a fresh key",
@@ -173,9 +175,9 @@ def measure() -> list[Row]:
                 reached=same,
             )
         )
-    bare = best_of(5, "python", "-c", "pass")
+    bare = time_best_of(5, "python", "-c", "pass")
     for program in ("builder", "harness"):
-        seconds = best_of(5, program, "--help")
+        seconds = time_best_of(5, program, "--help")
         rows.append(
             Row(
                 what=f"{program} --help",

@@ -46,7 +46,7 @@ def run(*words: str | Path, cache: Path | None = None) -> tuple[float, subproces
     return time.perf_counter() - start, done
 
 
-def best_of(count: int, *words: str | Path, cache: Path | None = None) -> float:
+def time_best_of(count: int, *words: str | Path, cache: Path | None = None) -> float:
     return min(run(*words, cache=cache)[0] for _ in range(count))
 
 

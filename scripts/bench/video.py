@@ -43,8 +43,8 @@ def measure() -> list[Row]:
 def _row(clip: Path, first: int, network: Path) -> Row:
     frames = read_frames(clip, first)
     styled = _stylized(frames, network)
-    carried, ways = carried_frames(frames, styled), source_flow(frames)
-    ours, every = warping_error(carried, ways), warping_error(styled, ways)
+    carried, ways = carry_frames(frames, styled), estimate_source_flow(frames)
+    ours, every = measure_warping_error(carried, ways), measure_warping_error(styled, ways)
     return Row(
         what=f"E_warp of {clip.stem}, {FRAMES} frames of {SIDE}x{SIDE}, a key every {EVERY} frames, against the network on every frame",
         figure="<= 1.0 x",
@@ -85,7 +85,7 @@ def _stylized(frames: list[Pictures], network: Path) -> list[Pictures]:
     return styled
 
 
-def carried_frames(frames: list[Pictures], styled: list[Pictures]) -> list[Pictures]:
+def carry_frames(frames: list[Pictures], styled: list[Pictures]) -> list[Pictures]:
     """What is shown with a key every EVERY frames and at cuts, each key styled before its own frame is shown."""
     from scripts.vectors.carrying import Carrier
 
@@ -103,7 +103,7 @@ def carried_frames(frames: list[Pictures], styled: list[Pictures]) -> list[Pictu
     return shown
 
 
-def source_flow(frames: list[Pictures]) -> list[tuple[Any, Any]]:
+def estimate_source_flow(frames: list[Pictures]) -> list[tuple[Any, Any]]:
     """For each frame but the first: the places in the frame before, and where these are certain."""
     import cv2
 
@@ -119,7 +119,7 @@ def source_flow(frames: list[Pictures]) -> list[tuple[Any, Any]]:
     return ways
 
 
-def warping_error(pictures: list[Pictures], ways: list[tuple[Any, Any]]) -> float:
+def measure_warping_error(pictures: list[Pictures], ways: list[tuple[Any, Any]]) -> float:
     """The mean over all pairs of consecutive pictures."""
     import cv2
 

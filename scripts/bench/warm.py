@@ -71,7 +71,7 @@ for turn in ("first", "second"):
 """
 
 
-def stock_seconds(work: Path) -> float:
+def time_stock(work: Path) -> float:
     total = 0.0
     for text in STOCK.values():
         with tempfile.TemporaryDirectory(dir=work) as out:
@@ -83,7 +83,7 @@ def convert_rows(work: Path) -> list[Row]:
     """An empty cache, then the second network of a session, each beside the stock converters in the same turn."""
     ours, again, stock = [], [], []
     for number in range(PAIRS):
-        stock.append(stock_seconds(work))
+        stock.append(time_stock(work))
         turn = work / f"turn{number}"
         turn.mkdir()
         first, second = run("python", "-c", SESSION, EXAMPLE, turn)[1].stdout.split()[-2:]
@@ -108,7 +108,7 @@ def convert_rows(work: Path) -> list[Row]:
     return rows
 
 
-def memory_row(work: Path) -> Row:
+def measure_memory(work: Path) -> Row:
     """Proportional memory of all servers once they are warm and at rest, and what one converter's process takes."""
     code = (
         "import builder, os, sys, psutil\nfrom builder.workers import servers\n"
@@ -144,4 +144,4 @@ def measure_peak(words: list[str]) -> int:
 def measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
         work = Path(folder)
-        return [*convert_rows(work), memory_row(work)]
+        return [*convert_rows(work), measure_memory(work)]

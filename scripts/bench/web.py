@@ -147,7 +147,7 @@ def against_python(site: Path, work: Path) -> Row:
     with closing(open_store(str(runs))) as store:
         every = list(store.runs())
     quiet = sum(run.verdict.grade == "ok" for run in every)
-    page, host = (median_ms([run for run in every if run.device.kind == kind]) for kind in ("browser", "host"))
+    page, host = (take_median_ms([run for run in every if run.device.kind == kind]) for kind in ("browser", "host"))
     return Row(
         what="fp32, 2 threads: WebAssembly over LiteRT for Python",
         figure="<= 1.5x",
@@ -156,5 +156,5 @@ def against_python(site: Path, work: Path) -> Row:
     )
 
 
-def median_ms(runs: list[Run]) -> float:
+def take_median_ms(runs: list[Run]) -> float:
     return float(np.median(np.concatenate([run.latency_ns for run in runs]))) / 1e6

@@ -39,7 +39,7 @@ def format_kotlin() -> Formatted:
             )
     with tempfile.TemporaryDirectory(prefix="edgebundle-formatting-") as name:
         copies = _copies(list_sources("*.kt", "*.kts"), Path(name))
-        words: list[str | Path] = ["java", "-XX:TieredStopAtLevel=1", "-cp", _class_path(), HERE / "Ktfmt.java"]
+        words: list[str | Path] = ["java", "-XX:TieredStopAtLevel=1", "-cp", _find_class_path(), HERE / "Ktfmt.java"]
         run([*words, *copies.values()], timeout_s=LIMIT_S)
         return _texts(copies)
 
@@ -110,7 +110,7 @@ def _texts(copies: dict[Path, Path]) -> Formatted:
     return {file: copy.read_text(encoding="utf-8") for file, copy in copies.items()}
 
 
-def _class_path() -> str:
+def _find_class_path() -> str:
     """ktfmt with all that it needs, in Maven's local repository; asked once for each pom."""
     kept = ROOT / "build" / "formatting" / f"{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}.txt"
     if kept.is_file() and all(Path(jar).is_file() for jar in kept.read_text(encoding="utf-8").split(os.pathsep)):

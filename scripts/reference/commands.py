@@ -6,7 +6,7 @@ import argparse
 import re
 
 
-def command_page(title: str, intro: str, parser: argparse.ArgumentParser) -> str:
+def write_command_page(title: str, intro: str, parser: argparse.ArgumentParser) -> str:
     """Markdown with the help of the command and of each verb, 100 columns wide."""
     parts = [f"# {title}", intro, _block(parser)]
     for verb, made in _verbs(parser).items():

@@ -7,7 +7,7 @@ import re
 from types import ModuleType
 
 
-def functions_page(title: str, intro: str, modules: tuple[ModuleType, ...]) -> str:
+def write_functions_page(title: str, intro: str, modules: tuple[ModuleType, ...]) -> str:
     """Markdown with every public function of the modules, in the order of their `__all__`, behind the example of the module."""
     parts = [f"# {title}", intro]
     for module in modules:

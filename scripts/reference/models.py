@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from scripts.schemas import schema_of
+from scripts.schemas import make_schema
 
 Schema = dict[str, Any]
 
 
-def model_page(title: str, intro: str, model: type[BaseModel], tables: dict[str, str]) -> str:
+def write_model_page(title: str, intro: str, model: type[BaseModel], tables: dict[str, str]) -> str:
     """Markdown of a format; `tables` gives each model's name its heading, in the order of the page."""
-    schema = schema_of(model)
+    schema = make_schema(model)
     models: dict[str, Schema] = schema.get("$defs", {}) | {model.__name__: schema}
     left = [name for name, shape in models.items() if "properties" in shape and name not in tables]
     if left:

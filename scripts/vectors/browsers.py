@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.devices.browser.names import browser_of, system_of
+from harness.devices.browser.names import find_browser, find_system
 from scripts.vectors.files import Case
 
 ABOUT = "User agents (`agent`) with the browser's `name` and `version` and the `system` that run records of pages name (null where it is not told)."
@@ -24,6 +24,11 @@ AGENTS = (
 
 def make_cases() -> list[Case]:
     return [
-        {"agent": agent, "name": browser_of(agent)[0], "version": browser_of(agent)[1], "system": system_of(agent)}
+        {
+            "agent": agent,
+            "name": find_browser(agent)[0],
+            "version": find_browser(agent)[1],
+            "system": find_system(agent),
+        }
         for agent in AGENTS
     ]

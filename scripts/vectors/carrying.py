@@ -58,7 +58,7 @@ def filter_median(grid: Ints) -> Ints:
     return np.asarray(np.sort(np.stack(near), 0)[4])
 
 
-def grid_size(level: Ints) -> tuple[int, int]:
+def choose_grid_size(level: Ints) -> tuple[int, int]:
     height, width = level.shape
     return (height - PATCH) // STRIDE + 1, (width - PATCH) // STRIDE + 1
 
@@ -66,7 +66,7 @@ def grid_size(level: Ints) -> tuple[int, int]:
 def search(now: Ints, before: Ints, starts: list[tuple[Ints, Ints]], steps: int) -> tuple[Ints, Ints]:
     """Motion of each patch of `now` to its place in `before`, from the best of the starts, in 1/64 pixel."""
     height, width = now.shape
-    rows, columns = grid_size(now)
+    rows, columns = choose_grid_size(now)
     edge = np.pad(now, 1, mode="edge")
     slope_x, slope_y = edge[1:-1, 2:] - edge[1:-1, :-2], edge[2:, 1:-1] - edge[:-2, 1:-1]
     left, top = STRIDE * np.arange(columns)[None], STRIDE * np.arange(rows)[:, None]
@@ -162,7 +162,7 @@ class Carrier:
     def _follow(self, now: list[Ints]) -> None:
         u = v = np.zeros((0, 0), np.int64)
         for level in reversed(range(len(now))):
-            rows, columns = grid_size(now[level])
+            rows, columns = choose_grid_size(now[level])
             still = np.zeros((rows, columns), np.int64)
             if level == len(now) - 1:
                 starts = [(still, still)]
@@ -218,7 +218,7 @@ class Carrier:
     def picture(self, fade: int) -> NDArray[np.uint8]:
         """The present frame styled: both keys carried to it, the newer one more with each of `fade` frames."""
         assert self.key is not None
-        new, old = _blown_up(self.belief(self.key), self.size), _blown_up(self.belief(self.old), self.size)
+        new, old = _enlarge_blocks(self.belief(self.key), self.size), _enlarge_blocks(self.belief(self.old), self.size)
         share = min(FULL, FULL * self.since // max(1, fade))
         if self.old is None or share == FULL:
             old = np.zeros_like(old)
@@ -236,7 +236,7 @@ class Carrier:
         assert picture is not None
         height, width = self.size
         y, x = np.indices(self.size)
-        u, v = _blown_up(key.u, self.size), _blown_up(key.v, self.size)
+        u, v = _enlarge_blocks(key.u, self.size), _enlarge_blocks(key.v, self.size)
         px, py = np.clip(16 * x + (u >> 1), 0, 16 * (width - 1)), np.clip(16 * y + (v >> 1), 0, 16 * (height - 1))
         return _sample(picture.astype(np.int64), px, py)
 
@@ -257,7 +257,7 @@ def _mixed(base: Ints, over: Ints, weight: Ints) -> Ints:
     return np.asarray((base * (256 - share) + over * share + 128) >> 8)
 
 
-def _blown_up(blocks: Ints, size: tuple[int, int]) -> Ints:
+def _enlarge_blocks(blocks: Ints, size: tuple[int, int]) -> Ints:
     return np.asarray(blocks.repeat(2, 0).repeat(2, 1)[: size[0], : size[1]])
 
 

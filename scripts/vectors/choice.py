@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builder.bundle import Phone
-from harness.records.phone import same_phone
+from harness.records.phone import is_same_phone
 from scripts.vectors.files import Case
 
 ABOUT = (
@@ -76,4 +76,4 @@ def order(engines: list[str], rankings: list[Case], phone: Phone, free: int | No
 
 def fits(ranking: Case, phone: Phone) -> bool:
     measured = [Phone(soc=ranking["soc"], model=ranking["model"]), *(Phone(**one) for one in ranking["phones"])]
-    return any(same_phone(one, phone) for one in measured)
+    return any(is_same_phone(one, phone) for one in measured)

@@ -7,7 +7,7 @@ test/mock/*.h), those with one from getprop dumps in public test fixtures. Ident
 from __future__ import annotations
 
 from builder.bundle import Phone
-from harness.records.phone import NOTHING, model_name, same_phone, soc_name
+from harness.records.phone import NOTHING, is_same_phone, name_model, name_soc
 from scripts.vectors.files import Case
 
 ABOUT = (
@@ -96,7 +96,7 @@ def make_phone(names: Told) -> Phone:
         return None if (name or "").lower() in NOTHING else name
 
     return Phone(
-        soc=soc_name(soc_maker, soc), board=known(board), hardware=known(hardware), model=model_name(maker, model)
+        soc=name_soc(soc_maker, soc), board=known(board), hardware=known(hardware), model=name_model(maker, model)
     )
 
 
@@ -107,7 +107,7 @@ def make_cases() -> list[Case]:
         {
             "told": list(names),
             "phone": own.model_dump(mode="json"),
-            "same": [at for at, other in enumerate(phones) if at != number and same_phone(own, other)],
+            "same": [at for at, other in enumerate(phones) if at != number and is_same_phone(own, other)],
         }
         for number, (names, own) in enumerate(zip(every, phones, strict=True))
     ]

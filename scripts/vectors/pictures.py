@@ -8,7 +8,7 @@ import numpy as np
 
 from builder.bundle import Binding, TensorSpec
 from builder.bundle.pictures import on_white
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, to_artifact
+from builder.bundle.tensors import make_pixels, make_tensor, to_artifact
 from scripts.vectors.files import Case, pack
 
 ABOUT = (
@@ -43,8 +43,8 @@ def _case(name: str, fields: dict[str, object], layout: Literal["NCHW", "NHWC"],
     binding = Binding(name="image", index=0, layout=layout, shape=shape)
     pixels = random.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     # Model outputs go beyond the range, and some fall exactly between two levels.
-    levels = pixels_to_tensor(pixels, spec)
-    zero, one = (pixels_to_tensor(np.full((HEIGHT, WIDTH, 3), level, np.uint8), spec) for level in (0, 1))
+    levels = make_tensor(pixels, spec)
+    zero, one = (make_tensor(np.full((HEIGHT, WIDTH, 3), level, np.uint8), spec) for level in (0, 1))
     beyond = random.choice(np.array([-300, -0.5, 0, 0.25, 0.5, 300], np.float32), levels.shape)
     output: np.ndarray[Any, Any] = (levels + (one - zero) * beyond).astype(np.float32)
     return {
@@ -54,7 +54,7 @@ def _case(name: str, fields: dict[str, object], layout: Literal["NCHW", "NHWC"],
         "pixels": pack(pixels),
         "tensor": pack(to_artifact(levels, binding)),
         "output": pack(to_artifact(output, binding)),
-        "output_pixels": pack(tensor_to_pixels(output, spec)),
+        "output_pixels": pack(make_pixels(output, spec)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from builder.bundle.sparse import sparse_pixels
+from builder.bundle.sparse import sample_pixels
 from scripts.vectors.files import Case, pack
 
 ABOUT = (
@@ -19,5 +19,5 @@ def make_cases() -> list[Case]:
     found = []
     for size in SIZES:
         pixels = random.integers(0, 256, (*size, 3), dtype=np.uint8)
-        found.append({"size": list(size), "pixels": pack(pixels), "sparse": pack(sparse_pixels(pixels))})
+        found.append({"size": list(size), "pixels": pack(pixels), "sparse": pack(sample_pixels(pixels))})
     return found

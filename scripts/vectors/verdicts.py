@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.analysis.verdict import verdict_of
+from harness.analysis.verdict import judge_run
 from harness.records.run import GoldenResult, Reading, Sample, TextReading
 from harness.records.verdict import Verdict
 from scripts.vectors.files import Case
@@ -60,7 +60,7 @@ def _case(changes: dict[str, Any]) -> Case:
         "samples": [],
         **changes,
     }
-    found = verdict_of(run_of(seen))
+    found = judge_run(run_of(seen))
     return {**seen, "verdict": found.model_dump(mode="json"), "words": found.words}
 
 

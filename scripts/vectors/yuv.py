@@ -43,7 +43,7 @@ def _case(frame: Frame, random: np.random.Generator) -> Case:
     y = random.integers(0, 256, (height, width + padding), dtype=np.uint8)
     u, v = (random.integers(0, 256, (half[0], stride * half[1] + padding), dtype=np.uint8) for _ in "uv")
     planes = [y[:, :width], *(plane[:, : stride * half[1] : stride] for plane in (u, v))]
-    rgb = yuv_pixels(planes, rotation, crop, size, colours)
+    rgb = convert_yuv(planes, rotation, crop, size, colours)
     return {
         "frame": [height, width],
         "rotation": rotation,
@@ -57,7 +57,7 @@ def _case(frame: Frame, random: np.random.Generator) -> Case:
     }
 
 
-def yuv_pixels(
+def convert_yuv(
     planes: list[np.ndarray[Any, Any]],
     rotation: int,
     crop: tuple[int, int, int, int],

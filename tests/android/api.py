@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from builder import process
-from builder.bundle import tree_files
-from tests.android.jvm import SDK, compiled_tests
+from builder.bundle import list_tree
+from tests.android.jvm import SDK, compile_tests
 
 FILE = SDK.parent / "api" / "sdk.api"
 LIMIT_S = 60.0
@@ -19,9 +19,9 @@ MARKED = re.compile(r"^(?:@\w+(?:\(.*?\))?\s+)*(?:internal|private) (?:(?:inline
 MADE_BY_KOTLIN = re.compile(r"\$|DefaultConstructorMarker|\bcomponent\d|copy\(|hashCode\(|equals\(")
 
 
-def public_api() -> str:
+def list_public_api() -> str:
     """Each public class with its public members, both sorted; equal sources give equal text."""
-    classes = compiled_tests().classes[1]
+    classes = compile_tests().classes[1]
     hidden = _hidden()
     names = sorted(path.relative_to(classes).with_suffix("").as_posix() for path in classes.rglob("*.class"))
     shown = [name for name in names if not hidden.intersection(name.rpartition("/")[2].split("$")) and not _made(name)]
@@ -59,7 +59,7 @@ def _hidden() -> set[str]:
 
 
 def _sources() -> list[Path]:
-    return [p for part in ("main", "tflite") for p in tree_files(SDK / part) if p.suffix == ".kt"]
+    return [p for part in ("main", "tflite") for p in list_tree(SDK / part) if p.suffix == ".kt"]
 
 
 def undocumented() -> list[str]:
@@ -81,5 +81,5 @@ def undocumented() -> list[str]:
 
 if __name__ == "__main__":
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(public_api(), encoding="utf-8")
+    FILE.write_text(list_public_api(), encoding="utf-8")
     print(f"{FILE}: written")

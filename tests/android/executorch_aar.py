@@ -20,9 +20,9 @@ LIBRARY = "package/third-party/android/libs/executorch/{abi}/libexecutorch.so"
 LIMIT_S = 600.0
 
 
-def executorch_aar() -> Path:
+def make_executorch_aar() -> Path:
     """The archive, made once and kept in the cache."""
-    key = cache.content_key([PACKAGE, 1])
+    key = cache.make_content_key([PACKAGE, 1])
     with cache.hold_lock(f"test-executorch-aar-{key}"):
         if not cache.locate("test-executorch-aar", key).is_dir():
             with cache.publishing("test-executorch-aar", key) as work:

@@ -14,7 +14,7 @@ from builder.targets.android.host import compiler
 LIMIT_S = 300.0
 
 
-def missing_references(dex: Sequence[Path], *, r8: Path, framework: Path, work: Path) -> set[str]:
+def find_missing_references(dex: Sequence[Path], *, r8: Path, framework: Path, work: Path) -> set[str]:
     """Classes, methods and fields that are nowhere, as `method float android.os.PowerManager.getThermalHeadroom(int)`."""
     source = work / "dex.zip"  # a bare dex is refused
     with zipfile.ZipFile(source, "w") as archive:
@@ -28,7 +28,7 @@ def missing_references(dex: Sequence[Path], *, r8: Path, framework: Path, work: 
         "com.android.tools.r8.tracereferences.TraceReferences",
         "--check",
     ]
-    argv += ["--lib", framework, "--lib", tools.java_home(), "--source", source]
+    argv += ["--lib", framework, "--lib", tools.find_java_home(), "--source", source]
     done = process.run(argv, timeout_s=LIMIT_S, check=False)
     text = done.stdout + done.stderr
     found = set(

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
-from builder.bundle import Bundle, file_sha256, tree_files
+from builder.bundle import Bundle, hash_file, list_tree
 from builder.storage import cache
 from builder.targets.android import apkzip
-from builder.targets.android.apk import bundle_entries
+from builder.targets.android.apk import list_bundle_entries
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import TOOL_PATHS, aapt2, compiler, framework, maven
 from builder.targets.android.host.maven import Wanted
-from builder.targets.mobile import mobile_root
-from tests.android.jvm import TEST_PATHS, compiled_tests
+from builder.targets.mobile import find_mobile_root
+from tests.android.jvm import TEST_PATHS, compile_tests
 
-PROJECT = mobile_root() / "android"
+PROJECT = find_mobile_root() / "android"
 ROBOLECTRIC_PATHS = {
     "robolectric": (Wanted(alias="robolectric"), Wanted(alias="junit")),
     "instrumented": (Wanted(alias="android-instrumented", alone=True),),
@@ -37,9 +37,9 @@ class CompiledApp:
 
     def run(self, bundle: Bundle, data: Path) -> process.Completed:
         """Run the app's tests with this bundle in its assets; `data/out` takes what they hand back."""
-        sdk = compiled_tests().native.parent / "sdk"
+        sdk = compile_tests().native.parent / "sdk"
         classes = [self.folder / "tests", self.folder / "app", sdk]
-        return run_robolectric(self.folder, NAMESPACE, classes, self.robolectric, [*bundle_entries(bundle)], data)
+        return run_robolectric(self.folder, NAMESPACE, classes, self.robolectric, [*list_bundle_entries(bundle)], data)
 
     @property
     def robolectric(self) -> list[Path]:
@@ -69,7 +69,7 @@ def run_robolectric(
         "android_custom_package": package,
     }
     config.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-    sdk = compiled_tests()
+    sdk = compile_tests()
     instrumented = found["instrumented"][0]
     argv: list[str | Path] = ["java", *compiler.JVM, f"-Djava.library.path={sdk.native}", "-Djava.awt.headless=true"]
     argv += [f"-Dedgebundle.testdata={data}", "-Drobolectric.offline=true"]
@@ -80,18 +80,18 @@ def run_robolectric(
     everything = [data / "config", *classes, *runtime, *robolectric, *found["stdlib"], instrumented]
     paths = sorted(classes[0].rglob("*Test.class"))
     tests = [p.relative_to(classes[0]).with_suffix("").as_posix().replace("/", ".") for p in paths]
-    argv += ["-cp", compiler.class_path(everything), "org.junit.runner.JUnitCore", *tests]
+    argv += ["-cp", compiler.join_class_path(everything), "org.junit.runner.JUnitCore", *tests]
     return process.run(argv, timeout_s=LIMIT_S, check=False)
 
 
-def compiled_app() -> CompiledApp:
+def compile_app() -> CompiledApp:
     """Compiled once per change of the sources, kept in the cache."""
     catalogue = Catalogue.read(PROJECT)
     found = maven.resolve(catalogue, {**TOOL_PATHS, **TEST_PATHS, **ROBOLECTRIC_PATHS})
-    sdk = compiled_tests()
-    sources = [p for part in ("main", "hostTest") for p in tree_files(PROJECT / "app" / "src" / part)]
-    lines = [f"{p.relative_to(PROJECT)} {file_sha256(p)}" for p in sources]
-    key = cache.content_key([lines, catalogue.versions, sdk.native.parent.name, file_sha256(Path(__file__))])
+    sdk = compile_tests()
+    sources = [p for part in ("main", "hostTest") for p in list_tree(PROJECT / "app" / "src" / part)]
+    lines = [f"{p.relative_to(PROJECT)} {hash_file(p)}" for p in sources]
+    key = cache.make_content_key([lines, catalogue.versions, sdk.native.parent.name, hash_file(Path(__file__))])
     with cache.hold_lock(f"{STEP}-{key}"):
         if not cache.locate(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
@@ -121,7 +121,7 @@ def _compile(
         more=["--java", work / "gen"],
     )
     (work / "jars").mkdir()
-    robolectric = [maven.jar_of(archive, work / "jars") for archive in found["robolectric"]]
+    robolectric = [maven.unpack_jar(archive, work / "jars") for archive in found["robolectric"]]
     outer = [*found["framework"], *found["stdlib"], *libraries]
     compiler.kotlinc(
         compiler=found["kotlinc"],

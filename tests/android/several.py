@@ -18,10 +18,10 @@ from builder.bundle import (
     GoldenOutputs,
     GoldenTensor,
     TensorSpec,
-    file_sha256,
-    tree_files,
+    hash_file,
+    list_tree,
 )
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, write_picture
+from builder.bundle.tensors import make_pixels, make_tensor, write_picture
 from builder.storage import cache
 from tests.bundles import IMAGE, STYLIZED, make_bundle
 
@@ -33,7 +33,7 @@ MASK = TensorSpec(name="mask", kind="tensor", shape=(1, 1, SIDE, SIDE))
 SCORES = TensorSpec(name="scores", kind="vector", shape=(1, len(LABELS)), labels=LABELS)
 
 
-def several_outputs(root: Path) -> Bundle:
+def make_several_outputs(root: Path) -> Bundle:
     """Picture, mask and scores."""
     return _bundle(root, "several", (STYLIZED, MASK, SCORES))
 
@@ -46,8 +46,8 @@ def classifier(root: Path) -> Bundle:
 def _bundle(root: Path, which: str, outputs: tuple[TensorSpec, ...]) -> Bundle:
     made = make_bundle(root.with_name(f"{root.name}-small"))
     model = _converted() / f"{which}.tflite"
-    pixels = tensor_to_pixels(np.random.default_rng(3).random((1, 3, SIDE, SIDE), np.float32), IMAGE)
-    values, order = _run(model, pixels_to_tensor(pixels, IMAGE))
+    pixels = make_pixels(np.random.default_rng(3).random((1, 3, SIDE, SIDE), np.float32), IMAGE)
+    values, order = _run(model, make_tensor(pixels, IMAGE))
     (root / "variants").mkdir(parents=True)
     (root / "golden").mkdir()
     shutil.copy(model, root / "variants" / "first.tflite")
@@ -61,7 +61,7 @@ def _bundle(root: Path, which: str, outputs: tuple[TensorSpec, ...]) -> Bundle:
         update={
             "file": "variants/first.tflite",
             "bytes": model.stat().st_size,
-            "sha256": file_sha256(model),
+            "sha256": hash_file(model),
             "outputs": tuple(
                 Binding(
                     name=s.name, index=order[s.shape], layout="plain" if s.kind == "vector" else "NCHW", shape=s.shape
@@ -80,9 +80,7 @@ def _bundle(root: Path, which: str, outputs: tuple[TensorSpec, ...]) -> Bundle:
             "outputs": outputs,
             "variants": (variant,),
             "goldens": (golden,),
-            "files": tuple(
-                FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root)
-            ),
+            "files": tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=hash_file(p)) for p in list_tree(root)),
         }
     )
     (root / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
@@ -105,7 +103,7 @@ def _run(model: Path, tensor: Any) -> tuple[dict[tuple[int, ...], Any], dict[tup
 
 def _converted() -> Path:
     """Both models, made once in a process of their own: the converter warns a lot."""
-    key = cache.content_key([file_sha256(Path(__file__))])
+    key = cache.make_content_key([hash_file(Path(__file__))])
     with cache.hold_lock(f"{STEP}-{key}"):
         if not cache.locate(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import builder
-from builder.bundle import Bundle, file_sha256
+from builder.bundle import Bundle, hash_file
 from builder.targets.subset import write_subset
 from harness.records.run import read_jsonl
-from tests.android.robolectric import compiled_app
-from tests.android.several import classifier, several_outputs
+from tests.android.robolectric import compile_app
+from tests.android.several import classifier, make_several_outputs
 from tests.bundles import make_bundle
 from tests.server.test_server import running
 
@@ -32,14 +32,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def out(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("robolectric")
     (data / "out").mkdir()
-    several_outputs(data / "several")
+    make_several_outputs(data / "several")
     classifier(data / "classifier")
     break_goldens(bundle.root, data / "broken")
     break_goldens(data / "classifier", data / "broken-classifier")
     server = builder.package(bundle.root.with_name("small"), target="server", out=data / "server").files[0]
     with running(server, data / "server.log") as served:
         (data / "server.txt").write_text(f"http://127.0.0.1:{served.port}")
-        done = compiled_app().run(bundle, data)
+        done = compile_app().run(bundle, data)
     (data / "out" / "junit.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     return data / "out"
 
@@ -62,7 +62,7 @@ def test_benchmark_record_is_a_run_record(out: Path, bundle: Bundle) -> None:
     """The record that the app wrote is read by the harness and names the very bundle and artifact."""
     (run,) = read_jsonl(out / "lab.jsonl")
     assert run.bundle_sha256 == bundle.sha256
-    assert run.variant_sha256 == file_sha256(bundle.path("variants/second.tflite"))
+    assert run.variant_sha256 == hash_file(bundle.path("variants/second.tflite"))
     assert run.golden is not None
     assert run.golden.passed
     assert (run.threads, run.protocol.warmup, run.protocol.runs) == (2, 1, 5)

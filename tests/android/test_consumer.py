@@ -16,13 +16,13 @@ from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import TOOL_PATHS, compiler, maven, provide_prebuilt
 from builder.targets.android.host.maven import Wanted
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from tests.android.consumer_app import GROUP, resolving
-from tests.android.references import missing_references
-from tests.builder.targets.conftest import request_for
+from tests.android.references import find_missing_references
+from tests.builder.targets.conftest import make_request
 from tests.bundles import make_bundle
 
-PROJECT = mobile_root() / "android"
+PROJECT = find_mobile_root() / "android"
 SOURCES = Path(__file__).parent / "consumer"
 LIMIT_S = 600.0
 # What the library asks the system for only after asking for its version (Build.VERSION.SDK_INT).
@@ -60,7 +60,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
     )
     repositories = {
         name: TARGETS["android"]
-        .package(request_for(one, work / name, formats=("aar",), application_id=GROUP, version_name=version))
+        .package(make_request(one, work / name, formats=("aar",), application_id=GROUP, version_name=version))
         .files[0]
         for name, one in (("small", bundle), ("other", other))
     }
@@ -68,12 +68,12 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
         sdk = libraries["edgebundle-sdk-tflite"]
         found = maven.resolve(
             Catalogue.read(PROJECT),
-            {**TOOL_PATHS, **prebuilt_runtime(), "framework-min": (Wanted(alias="android-min", alone=True),)},
+            {**TOOL_PATHS, **list_prebuilt_runtime(), "framework-min": (Wanted(alias="android-min", alone=True),)},
         )
         # The bundle has no GPU variant, so the library's pom brings no GPU delegate.
-        runtime = [maven.jar_of(archive, work) for archive in found["runtime-tflite"] if "gpu" not in archive.name]
-        classes = maven.jar_of(sdk, work)
-        jars = [maven.jar_of(library, work) for library in libraries.values()]  # those of bundles have no class
+        runtime = [maven.unpack_jar(archive, work) for archive in found["runtime-tflite"] if "gpu" not in archive.name]
+        classes = maven.unpack_jar(sdk, work)
+        jars = [maven.unpack_jar(library, work) for library in libraries.values()]  # those of bundles have no class
         compiler.kotlinc(
             compiler=found["kotlinc"],
             sources=[SOURCES],
@@ -92,7 +92,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
             work / "classes",
         ]
         # The newest framework's classes are of a newer Java than ours.
-        argv += ["-cp", compiler.class_path([*found["framework-min"], classes, *found["stdlib"]])]
+        argv += ["-cp", compiler.join_class_path([*found["framework-min"], classes, *found["stdlib"]])]
         process.run([*argv, *sorted(SOURCES.glob("*.java"))], timeout_s=LIMIT_S)
         compiler.jar([work / "classes"], work / "consumer.jar")
         with zipfile.ZipFile(sdk) as aar:
@@ -101,7 +101,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
         messages = compiler.r8(
             tool=found["r8"][0],
             inputs=[work / "consumer.jar", *jars, *runtime, *found["stdlib"]],
-            libraries=[*found["framework"], tools.java_home()],
+            libraries=[*found["framework"], tools.find_java_home()],
             rules=[work / "proguard.txt", SOURCES / "rules.pro"],
             min_api=Catalogue.read(PROJECT).versions["minSdk"],
             out=work / "dex",
@@ -109,11 +109,11 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
     return Linked(dex=tuple(sorted((work / "dex").glob("*.dex"))), messages=messages, found=found)
 
 
-def prebuilt_runtime() -> dict[str, tuple[Wanted, ...]]:
-    from builder.targets.android.host import runtime_paths
+def list_prebuilt_runtime() -> dict[str, tuple[Wanted, ...]]:
+    from builder.targets.android.host import list_runtime_paths
     from builder.targets.android.host.flavours import FLAVOURS
 
-    return runtime_paths(FLAVOURS["tflite"], None)
+    return list_runtime_paths(FLAVOURS["tflite"], None)
 
 
 def test_consumer_links_through_r8_full_mode(linked: Linked) -> None:
@@ -131,7 +131,7 @@ def test_consumer_links_through_r8_full_mode(linked: Linked) -> None:
 
 def test_everything_the_consumer_refers_to_exists_on_the_oldest_android(linked: Linked, tmp_path: Path) -> None:
     """Every class, method and field of the consumer's dex is in the framework of the minimum SDK, in the dex, or guarded."""
-    missing = missing_references(
+    missing = find_missing_references(
         linked.dex, r8=linked.found["r8"][0], framework=linked.found["framework-min"][0], work=tmp_path
     )
     assert missing <= GUARDED | WITHOUT_GPU
@@ -139,7 +139,7 @@ def test_everything_the_consumer_refers_to_exists_on_the_oldest_android(linked: 
 
 def test_everything_the_app_refers_to_exists_on_the_oldest_android(linked: Linked, tmp_path: Path) -> None:
     """The same for the sample app; the guarded calls are exactly these, so the check is known to look."""
-    missing = missing_references(
+    missing = find_missing_references(
         provide_prebuilt(PROJECT).dex,
         r8=linked.found["r8"][0],
         framework=linked.found["framework-min"][0],

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 import builder
-from tests.android.jvm import compiled_tests
+from tests.android.jvm import compile_tests
 from tests.harness.small_bundle import make_small_bundle
 from tests.server.test_server import picture, running
 
@@ -20,7 +20,7 @@ def test_kotlin_and_the_server_agree(tmp_path: Path) -> None:
     (work / "picture.png").write_bytes(picture())
     with running(folder, tmp_path / "log") as server:
         (work / "address.txt").write_text(f"http://127.0.0.1:{server.port}")
-        done = compiled_tests().run_limited("org.edgebundle.sdk.core.RemoteModelTestKt", work, 100_000)
+        done = compile_tests().run_limited("org.edgebundle.sdk.core.RemoteModelTestKt", work, 100_000)
     told = done.stdout.splitlines()
     assert told[:1] == [f"asked: 127.0.0.1:{server.port}"], done.stdout + done.stderr
     with Image.open(work / "made.png") as made:

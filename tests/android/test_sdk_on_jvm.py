@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from harness.records.run import read_jsonl
 from scripts.vectors.files import FOLDER
-from tests.android.api import FILE, public_api, undocumented
-from tests.android.jvm import compiled_tests
+from tests.android.api import FILE, list_public_api, undocumented
+from tests.android.jvm import compile_tests
 from tests.bundles import make_bundle
 
 
@@ -22,7 +22,7 @@ def test_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_bundle(data / "bundle")
     shutil.copytree(FOLDER, data / "vectors")
     (data / "out").mkdir()
-    done = compiled_tests().run(data)
+    done = compile_tests().run(data)
     (data / "out" / "junit.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     return data
 
@@ -51,14 +51,14 @@ def test_app_records_are_run_records(test_data: Path) -> None:
 
 def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
     """A copy that the system cuts at 65,536 of 200,000 bytes is refused in words, and nothing is left of it."""
-    done = compiled_tests().run_limited("org.edgebundle.sdk.core.FullDiskKt", tmp_path / "copies", 64)
+    done = compile_tests().run_limited("org.edgebundle.sdk.core.FullDiskKt", tmp_path / "copies", 64)
     assert done.stdout.startswith("refused: "), done.stdout + done.stderr
     assert "left: []" in done.stdout
 
 
 def test_the_public_api_is_the_one_that_was_agreed_on() -> None:
     """A change of what apps may call is seen in a file of its own: `python -m tests.android.api` writes it anew."""
-    assert public_api() == FILE.read_text(encoding="utf-8")
+    assert list_public_api() == FILE.read_text(encoding="utf-8")
 
 
 def test_everything_public_says_what_it_is_for() -> None:
@@ -68,7 +68,7 @@ def test_everything_public_says_what_it_is_for() -> None:
 
 def test_core_is_pure_jvm() -> None:
     """No file of the SDK's core imports anything of Android's, so it can be tested without a phone."""
-    core = mobile_root() / "android/sdk/src/main/kotlin/org/edgebundle/sdk/core"
+    core = find_mobile_root() / "android/sdk/src/main/kotlin/org/edgebundle/sdk/core"
     sources = sorted(core.glob("*.kt"))
     assert len(sources) > 10
     for source in sources:

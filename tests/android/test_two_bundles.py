@@ -17,15 +17,15 @@ from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import aapt2, compiler, maven, provide_prebuilt
 from builder.targets.base import PackageOptions
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from tests.android.consumer_app import GROUP, merge_assets, resolving
-from tests.android.jvm import compiled_tests
-from tests.android.robolectric import CompiledApp, compiled_app, run_robolectric
-from tests.android.several import several_outputs
-from tests.builder.targets.conftest import request_for
+from tests.android.jvm import compile_tests
+from tests.android.robolectric import CompiledApp, compile_app, run_robolectric
+from tests.android.several import make_several_outputs
+from tests.builder.targets.conftest import make_request
 from tests.bundles import make_bundle
 
-PROJECT = mobile_root() / "android"
+PROJECT = find_mobile_root() / "android"
 SOURCES = Path(__file__).parent / "two_bundles"
 MANIFEST = '<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="org.example.two"><application/></manifest>'
 
@@ -34,7 +34,7 @@ def package(bundle: Bundle, name: str, version: str, out: Path) -> Path:
     """The Maven repository of the bundle under this name."""
     model = bundle.manifest.model.model_copy(update={"name": name})
     named = Bundle(bundle.root, bundle.manifest.model_copy(update={"model": model}))
-    request = request_for(
+    request = make_request(
         named,
         out,
         formats=("aar",),
@@ -52,13 +52,13 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     version = f"1.0.{os.getpid()}"  # Maven keeps what it once resolved
     repositories = {
         "small": package(make_bundle(work / "first"), "small", version, work / "one"),
-        "several": package(several_outputs(work / "second"), "several", version, work / "two"),
+        "several": package(make_several_outputs(work / "second"), "several", version, work / "two"),
     }
-    app = compiled_app()
+    app = compile_app()
     with resolving(repositories, version, work / "app") as libraries:
         assert libraries.keys() == {"small", "several", "edgebundle-sdk-tflite"}
         assets = merge_assets(libraries)
-        classes = maven.jar_of(libraries["edgebundle-sdk-tflite"], work)
+        classes = maven.unpack_jar(libraries["edgebundle-sdk-tflite"], work)
         _link(work, app, classes)
         return _run(work, app, assets)
 
@@ -85,7 +85,7 @@ def _link(work: Path, app: CompiledApp, sdk: Path) -> None:
 
 def _run(work: Path, app: CompiledApp, assets: list[Entry]) -> str:
     (work / "data").mkdir()
-    sdk = compiled_tests().native.parent / "sdk"
+    sdk = compile_tests().native.parent / "sdk"
     done = run_robolectric(work, "org.example.two", [work / "classes", sdk], app.robolectric, assets, work / "data")
     return done.stdout + done.stderr
 

@@ -15,7 +15,7 @@ from builder.backends.support import SupportedPlan
 from builder.bundle import TensorSpec
 from builder.graph.model import Model
 from builder.legalize.for_variant import find_needed
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import SCHEMES
 from builder.workers.messages import SharedKeys, VariantJob
@@ -110,7 +110,7 @@ class Conditional(nn.Module):
         return torch.sigmoid(self.out(x)), self.score(x.mean((2, 3)))
 
 
-def image_spec(name: str, size: int = SIZE) -> TensorSpec:
+def make_image_spec(name: str, size: int = SIZE) -> TensorSpec:
     return TensorSpec(
         name=name, kind="image", shape=(1, 3, size, size), color_order="RGB", range=(0.0, 1.0), resize="stretch"
     )
@@ -120,12 +120,12 @@ def export(network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: tuple[Te
     """The Model that the sources would make of a network in evaluation mode."""
     samples = tuple(torch.rand(spec.shape) for spec in inputs)
     program = torch.export.export(network.eval(), samples)
-    return Model(program=program, inputs=inputs, outputs=outputs, layers=layer_table(program))
+    return Model(program=program, inputs=inputs, outputs=outputs, layers=list_layers(program))
 
 
-def picture_model(network: nn.Module, size: int = SIZE) -> Model:
+def make_picture_model(network: nn.Module, size: int = SIZE) -> Model:
     """A network from one picture to one."""
-    return export(network, (image_spec("image", size),), (image_spec("stylized", size),))
+    return export(network, (make_image_spec("image", size),), (make_image_spec("stylized", size),))
 
 
 def seeded(network: type[nn.Module], seed: int = 0) -> nn.Module:
@@ -157,24 +157,24 @@ def plan_of(schemes: dict[str, str]) -> ResolvedPlan:
     return ResolvedPlan(rules=(), choices=choices, fallback=None)
 
 
-def usual_delegate(backend: str) -> str:
+def find_usual_delegate(backend: str) -> str:
     """The first one that it names."""
     return BACKENDS[backend].SPEC.delegates[0].name
 
 
 def rewrites_for(backend: str, delegate: str = "", *, halves: bool = False) -> tuple[str, ...]:
     """Those that the delegate (the usual one, where none is named) needs; `halves`: a layer of the plan is fp16."""
-    found = BACKENDS[backend].SPEC.delegate(delegate or usual_delegate(backend))
-    return find_needed(found.traits_with(halves=halves))
+    found = BACKENDS[backend].SPEC.delegate(delegate or find_usual_delegate(backend))
+    return find_needed(found.list_traits(halves=halves))
 
 
-def variant_job(
+def make_variant_job(
     backend: str, source: Path, plan: ResolvedPlan, *, calibration: tuple[Path, ...] = (), key: str = "key"
 ) -> VariantJob:
     """A job as a step makes it, for tests of its parts."""
     return VariantJob(
         backend=backend,
-        delegate=usual_delegate(backend),
+        delegate=find_usual_delegate(backend),
         source=source,
         plan=SupportedPlan(requested=plan, plan=plan, reasons={}),
         keys=SharedKeys(legalized=key, floats=key, observed=key),

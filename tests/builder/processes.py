@@ -16,7 +16,7 @@ from builder.workers.servers import CHOICE
 WAIT_S = 120.0
 
 
-def own_servers(cache: Path, **more: str) -> dict[str, str]:
+def make_own_servers(cache: Path, **more: str) -> dict[str, str]:
     """Surroundings in which a command keeps its results in `cache` and starts servers of its own."""
     return {
         **{name: value for name, value in os.environ.items() if name != CHOICE},
@@ -25,7 +25,7 @@ def own_servers(cache: Path, **more: str) -> dict[str, str]:
     }
 
 
-def workers_in(cache: Path) -> list[int]:
+def find_workers(cache: Path) -> list[int]:
     """Workers that are at a job below this directory: their output goes there."""
     found = []
     for pid in psutil.pids():
@@ -36,7 +36,7 @@ def workers_in(cache: Path) -> list[int]:
     return found
 
 
-def all_of(cache: Path) -> list[int]:
+def find_processes(cache: Path) -> list[int]:
     """Every process that was started, by whomever, with results in `cache`: commands, servers, workers and their tools."""
     found = []
     for process in psutil.process_iter():

@@ -42,7 +42,7 @@ delegate = "all"
 """
 
 
-def trained_for_integers(
+def train_for_integers(
     network: nn.Module, size: int, *, fold: bool = True, steps: int = 2
 ) -> torch.export.ExportedProgram:
     """A few steps of QAT by torchao's PT2E with ExecuTorch's quantizer, and the checkpoint that it leaves."""

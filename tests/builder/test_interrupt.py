@@ -15,7 +15,7 @@ from types import FrameType
 import pytest
 
 from builder import interrupt, process, threads
-from builder.threads import side_by_side
+from builder.threads import run_side_by_side
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IGNORED = """
@@ -43,13 +43,13 @@ def working() -> list[str]:
 
 
 class Strike:
-    """SIGINT at one step of the main thread within `side_by_side`, those inside the standard library's locks too."""
+    """SIGINT at one step of the main thread within `run_side_by_side`, those inside the standard library's locks too."""
 
     def __init__(self, moment: int) -> None:
         self._left, self._inside = moment, False
 
     def __call__(self, frame: FrameType, event: str, value: object) -> Strike:
-        self._inside = self._inside or frame.f_code is side_by_side.__code__
+        self._inside = self._inside or frame.f_code is run_side_by_side.__code__
         if self._inside:
             self._left -= 1
         if self._left < 0:
@@ -58,11 +58,11 @@ class Strike:
         return self
 
 
-def struck_at(moment: int) -> None:
+def strike_at(moment: int) -> None:
     stop = Event()
     sys.settrace(Strike(moment))
     try:
-        side_by_side([lambda: stop.wait(60)] * 2, stop=stop.set)
+        run_side_by_side([lambda: stop.wait(60)] * 2, stop=stop.set)
     finally:
         sys.settrace(None)
 
@@ -74,7 +74,7 @@ def test_an_interrupt_between_any_two_steps_ends_all(monkeypatch: pytest.MonkeyP
     for moment in range(200):
         interrupt._heard.at = None
         with pytest.raises(KeyboardInterrupt):
-            struck_at(moment)
+            strike_at(moment)
         limit = time.monotonic() + 10
         while working() and time.monotonic() < limit:
             os.sched_yield()
@@ -97,7 +97,7 @@ def test_an_interrupt_that_python_drops_is_heard(monkeypatch: pytest.MonkeyPatch
     assert dropped == [KeyboardInterrupt]
     stop = Event()
     with pytest.raises(KeyboardInterrupt):
-        side_by_side([lambda: stop.wait(60)], stop=stop.set)
+        run_side_by_side([lambda: stop.wait(60)], stop=stop.set)
 
 
 @pytest.mark.usefixtures("listening")
@@ -135,7 +135,7 @@ def test_one_failure_ends_the_others_and_what_they_run(tmp_path: Path) -> None:
             process.run(["sh", "-c", f"sleep 0.5; touch '{done}'"], timeout_s=60)
 
     with pytest.raises(ValueError, match="broken"):
-        side_by_side([fails, works], stop=stop.set)
+        run_side_by_side([fails, works], stop=stop.set)
     assert stop.is_set()
     assert done.exists()
     assert process._spared == []

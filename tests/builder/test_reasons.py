@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from builder.errors import ConfigError, OutputError, SourceError, reason_of, without_noise
+from builder.errors import ConfigError, OutputError, SourceError, find_reason, without_noise
 from builder.graph.refusals import refuse_open_sizes, refuse_what_no_file_holds
 from builder.pipeline import story
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.precision.plan import Rule, select
 from builder.project.config import Config, load_config
 from builder.sources import checkpoint
@@ -50,7 +50,7 @@ def test_a_torch_export_error_is_its_first_line() -> None:
     """What follows are advertisements and how to learn more."""
     with pytest.raises(Exception, match="guard on data-dependent") as caught:
         torch.export.export(Branches(), (torch.ones(1, 3),))
-    assert reason_of(caught.value).startswith(
+    assert find_reason(caught.value).startswith(
         "GuardOnDataDependentSymNode: Could not guard on data-dependent expression"
     )
 
@@ -66,18 +66,18 @@ def test_an_operator_that_executorch_refuses_is_named() -> None:
 
     with pytest.raises(Exception, match="There are a few things to try") as caught:
         to_edge(torch.export.export(Sorts(), (torch.ones(1, 3),)))
-    assert reason_of(caught.value) == "Operator torch._ops.aten.median.dim is not in Core ATen opset"
+    assert find_reason(caught.value) == "Operator torch._ops.aten.median.dim is not in Core ATen opset"
 
 
 def test_the_last_lines_of_a_log_are_those_that_say_something() -> None:
     """An advertisement after the reason is left out, wherever it stands."""
     log = "step 1\nRuntimeError: no kernel for aten::foo\n\nInstall tlparse by running `cargo install tlparse`\n\x1b[1mPlease report this\x1b[0m\n"
     assert without_noise(log, 2) == ["step 1", "RuntimeError: no kernel for aten::foo"]
-    assert reason_of(log) == "RuntimeError: no kernel for aten::foo"
-    assert reason_of("") == "it gave no reason"
+    assert find_reason(log) == "RuntimeError: no kernel for aten::foo"
+    assert find_reason("") == "it gave no reason"
 
 
-def config_of(folder: Path, forward: str, shape: str = "[1, 3, 32, 32]") -> Config:
+def write_config(folder: Path, forward: str, shape: str = "[1, 3, 32, 32]") -> Config:
     make_project(folder)
     edit(folder / "model.py", "x = torch.relu(self.head(x))", forward)
     edit(folder / "builder.toml", "shape = [1, 3, 32, 32]", f"shape = {shape}")
@@ -102,7 +102,7 @@ def test_a_network_that_does_not_run_is_told_the_cure_that_helps(
     tmp_path: Path, forward: str, shape: str, cure: str
 ) -> None:
     """Its shape is to blame only where it is."""
-    config = config_of(tmp_path / "p", forward, shape)
+    config = write_config(tmp_path / "p", forward, shape)
     with pytest.raises(SourceError) as caught:
         checkpoint.load(tmp_path / "p", config)
     assert str(caught.value).endswith(f"{cure}.") or cure in str(caught.value)
@@ -133,7 +133,7 @@ def test_a_rule_that_matches_a_part_of_a_name_is_told_so() -> None:
         def forward(self, x: Tensor) -> Any:
             return self.blocks[0]["dw"](x)  # type: ignore[index]
 
-    table = layer_table(torch.export.export(Blocks(), (torch.ones(1, 3, 4, 4),)))
+    table = list_layers(torch.export.export(Blocks(), (torch.ones(1, 3, 4, 4),)))
     with pytest.raises(ConfigError, match=r"whole names, such as 'blocks\.0\.dw': write match = '\.\*dw\.\*'"):
         select(Rule(match="dw", scheme="fp16"), table, where="plan.toml rule 1")
     assert select(Rule(match=".*dw.*", scheme="fp16"), table, where="plan.toml rule 1") == ["blocks.0.dw"]

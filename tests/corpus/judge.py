@@ -26,13 +26,13 @@ from builder.backends.coverage import explain_left
 from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.graph import read_graph
 from builder.bundle import Coverage
-from builder.bundle.tensors import peak_of, psnr_db
+from builder.bundle.tensors import find_peak, measure_psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
 from builder.legalize.for_variant import collect_cures, find_needed
 from builder.legalize.legalizer import legalize
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.sources.batch_norm import fold_batch_norms
 from tests.builder.models import plan_of
 from tests.corpus import CORPUS
@@ -100,7 +100,7 @@ def _judge(name: str, backend_name: str, plain: bool) -> Verdict:
             feed = {spec.name: np.asarray(sample) for spec, sample in zip(network.inputs, samples, strict=True)}
             got = made.run(feed)
             for spec, want in zip(network.outputs, wanted, strict=True):
-                worst.append(psnr_db(got[spec.name], want.numpy(), peak_of(spec, want.numpy())))
+                worst.append(measure_psnr_db(got[spec.name], want.numpy(), find_peak(spec, want.numpy())))
         rewritten = _made(network, module, backend_name, False, Path(folder) / "rewritten") if plain else None
         runners = [made.run, *([rewritten.run] if rewritten else [])]
         latencies = _in_turns(runners, feed)
@@ -125,9 +125,9 @@ def _made(network: Network, module: nn.Module, backend_name: str, plain: bool, s
     backend = BACKENDS[backend_name]
     delegate = backend.SPEC.delegates[0].name
     source = fold_batch_norms(torch.export.export(module, network.samples(SAMPLES[0])))
-    names = () if plain else find_needed(backend.SPEC.delegates[0].traits_with(halves=False))
+    names = () if plain else find_needed(backend.SPEC.delegates[0].list_traits(halves=False))
     program, applied = legalize(source, names, REWRITES, samples=[network.samples(SAMPLES[0])])
-    model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
+    model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=list_layers(source))
     path = stem.with_suffix(backend.SPEC.suffix)
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp32"))
     lowered = backend.lower(model, plan, delegate, dict, path)
@@ -136,7 +136,7 @@ def _made(network: Network, module: nn.Module, backend_name: str, plain: bool, s
         coverage=explain_left(backend.coverage(path, delegate), lowered.origins, source, collect_cures()),
         rewrites=tuple(done.name for done in applied),
         run=backend.runner(path, lowered.inputs, lowered.outputs, 1),
-        border_transposes=_border_transposes(path) if backend_name == "tflite" else None,
+        border_transposes=_count_border_transposes(path) if backend_name == "tflite" else None,
     )
 
 
@@ -151,7 +151,7 @@ def _in_turns(runners: Sequence[Callable[[Tensors], Tensors]], feed: Tensors) ->
     return [round(statistics.median(found), 3) for found in times]
 
 
-def _border_transposes(path: Path) -> int:
+def _count_border_transposes(path: Path) -> int:
     """TRANSPOSE operators that read an input of the file or write an output of it."""
     graph = read_graph(load_model(path))
     ends = {*graph.inputs, *graph.outputs}

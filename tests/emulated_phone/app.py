@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.devices.android.apk import application_id
+from harness.devices.android.apk import read_application_id
 from tests.emulated_phone.connection import Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.log import Log
@@ -57,7 +57,7 @@ class Apps:
         folder.mkdir(parents=True, exist_ok=True)
         incoming = folder / "incoming.apk"
         incoming.write_bytes(content)
-        place = folder / application_id(incoming)
+        place = folder / read_application_id(incoming)
         place.mkdir(exist_ok=True)
         incoming.replace(place / "base.apk")
         self.installs += 1
@@ -73,7 +73,7 @@ class Apps:
 
     def start(self, command: str) -> str | None:
         """What logcat gives to the one who has started an app by an intent and waits; None: it waits for ever."""
-        position = self._log.position(self._log.now_s())
+        position = self._log.position(self._log.read_now_s())
         if (text := self._run(command)) is None:
             return ""
         self._log.write(text)

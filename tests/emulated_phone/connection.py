@@ -40,7 +40,7 @@ class Stream:
             if not self._changed.wait_for(lambda: self._remote or self.closed, ACKNOWLEDGE_S) or self.closed:
                 raise EOFError
 
-    def host_closed(self) -> None:
+    def notice_host_closed(self) -> None:
         with self._changed:
             self.closed = True
             self._changed.notify_all()
@@ -113,7 +113,7 @@ class Connection:
             return  # the host went away
         finally:
             for stream in list(self._streams.values()):
-                stream.host_closed()
+                stream.notice_host_closed()
             self.close()
 
     def close(self) -> None:
@@ -150,7 +150,7 @@ class Connection:
         elif packet.command is Command.OKAY and stream is not None:
             stream.acknowledge(packet.arg0)
         elif packet.command is Command.CLSE and stream is not None:
-            stream.host_closed()
+            stream.notice_host_closed()
 
     def open_to_host(self, service: str) -> Stream:
         """A stream that the phone asks the host for. Raises EOFError."""
@@ -179,5 +179,5 @@ class Connection:
         except (EOFError, OSError):
             return  # the host closed the stream, or the connection ended
         finally:
-            stream.host_closed()  # the host's own word for it is not awaited: whoever still waits on the stream may go
+            stream.notice_host_closed()  # the host's own word for it is not awaited: whoever still waits on the stream may go
             self._streams.pop(local, None)

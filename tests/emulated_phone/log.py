@@ -23,7 +23,7 @@ class Log:
     def __init__(self, faults: Faults) -> None:
         self._faults, self._lines, self._looks = faults, list[tuple[float, str]](), 0
 
-    def now_s(self) -> float:
+    def read_now_s(self) -> float:
         """What the wall clock says."""
         self._looks += 1
         return BOOTED_S + self._looks * BETWEEN_S + self._faults.clock_ahead_s
@@ -34,7 +34,7 @@ class Log:
 
     def write(self, text: str) -> None:
         if self._faults.log != "lost":
-            self._lines.append((self.now_s(), text[: len(text) // 3] if self._faults.log == "cut" else text))
+            self._lines.append((self.read_now_s(), text[: len(text) // 3] if self._faults.log == "cut" else text))
 
     def first(self, position: int, command: str) -> str | None:
         """The first line from `position` on that fits the `-e` of a command line's logcat; None where it would wait for ever."""

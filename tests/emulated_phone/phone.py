@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.devices.runner.binaries import runner_sources
+from harness.devices.runner.binaries import find_runner_sources
 from tests.emulated_phone.app import Apps
 from tests.emulated_phone.connection import Connection, Stream
 from tests.emulated_phone.faults import Faults
@@ -81,7 +81,9 @@ class EmulatedPhone:
         self.address = f"127.0.0.1:{self.port}"
 
     def _fill_root(self) -> None:
-        shutil.copytree(runner_sources() / "qemu" / "cortex-a76", self.root)  # what the runtimes read of the processor
+        shutil.copytree(
+            find_runner_sources() / "qemu" / "cortex-a76", self.root
+        )  # what the runtimes read of the processor
         (self.root / "data/local/tmp").mkdir(parents=True)
 
     @property
@@ -146,7 +148,7 @@ class EmulatedPhone:
             self._listener = socket.create_server(("127.0.0.1", self.port))
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
-    def power_off(self) -> None:
+    def switch_off(self) -> None:
         """As a phone that is too hot does; `plug` is what switches it on again."""
         self._shell.restart()
         self.vanish()
@@ -155,7 +157,7 @@ class EmulatedPhone:
         """Whether it is too hot to go on, and so has switched itself off."""
         hot = self.physics is not None and self.physics.skin_c > self.shutdown_c
         if hot:
-            self.power_off()
+            self.switch_off()
         return hot
 
     def reboot(self) -> None:

@@ -29,7 +29,7 @@ def _to_stream(stream: Stream, peer: socket.socket) -> None:
     with contextlib.suppress(EOFError, OSError):
         while data := peer.recv(CHUNK):
             stream.write(data)
-    stream.host_closed()  # nothing more comes this way: the other one ends too
+    stream.notice_host_closed()  # nothing more comes this way: the other one ends too
 
 
 class Reversed:

@@ -29,7 +29,7 @@ from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.instruments import Instruments
 from tests.emulated_phone.personality import Personality
 from tests.emulated_phone.physics import PhysicalPhone
-from tests.emulated_phone.virtual_run import Level, VirtualRun, virtual_run
+from tests.emulated_phone.virtual_run import Level, VirtualRun, make_virtual_run
 
 PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
@@ -285,7 +285,7 @@ class Shell:
         if "--model" in answered and self.benchmarks:
             self.overlaps += 1
         inside = self._inside
-        run = virtual_run(answered, inside.physics, inside.level_s) if inside.physics is not None else None
+        run = make_virtual_run(answered, inside.physics, inside.level_s) if inside.physics is not None else None
         if run is not None and inside.too_hot():
             return
         child = self._start(answered if run is None else run.command, run, framed=framed)

@@ -14,7 +14,7 @@ class Storage:
     def __init__(self, root: Path, faults: Faults) -> None:
         self.root, self._faults = root, faults
 
-    def host_path(self, path: str) -> Path:
+    def find_host_path(self, path: str) -> Path:
         return self.root / os.path.normpath("/" + path).lstrip("/")
 
     def write(self, path: str, data: bytes, mode: int) -> None:
@@ -28,13 +28,13 @@ class Storage:
             data = bytes([data[0] ^ 1]) + data[1:]
         if self._faults.cut_pushes:
             data = data[: len(data) // 2]
-        target = self.host_path(path)
+        target = self.find_host_path(path)
         target.write_bytes(data)
         target.chmod(mode & 0o777)
 
     def read(self, path: str) -> bytes:
         """Raises OSError."""
-        data = self.host_path(path).read_bytes()
+        data = self.find_host_path(path).read_bytes()
         if self._faults.corrupt_pulls and data:
             data = bytes([data[0] ^ 1]) + data[1:]
         return data[: len(data) // 2] if self._faults.cut_pulls else data

@@ -22,9 +22,9 @@ def serve_sync(stream: Stream, storage: Storage) -> None:
             return
         path = stream.read(length).decode()
         if word == b"STAT":
-            stream.write(stat_v1(storage, path))
+            stream.write(answer_stat_v1(storage, path))
         elif word in (b"STA2", b"LST2"):
-            stream.write(stat_v2(storage, path, word))
+            stream.write(answer_stat_v2(storage, path, word))
         elif word == b"SEND":
             receive(stream, storage, path)
         elif word == b"RECV":
@@ -39,17 +39,17 @@ def fail(stream: Stream, text: str) -> None:
     stream.write(REQUEST.pack(b"FAIL", len(data)) + data)
 
 
-def stat_v1(storage: Storage, path: str) -> bytes:
+def answer_stat_v1(storage: Storage, path: str) -> bytes:
     try:
-        found = os.lstat(storage.host_path(path))
+        found = os.lstat(storage.find_host_path(path))
     except OSError:
         return STAT_V1.pack(b"STAT", 0, 0, 0)
     return STAT_V1.pack(b"STAT", found.st_mode, found.st_size & 0xFFFFFFFF, int(found.st_mtime))
 
 
-def stat_v2(storage: Storage, path: str, word: bytes) -> bytes:
+def answer_stat_v2(storage: Storage, path: str, word: bytes) -> bytes:
     try:
-        found = (os.stat if word == b"STA2" else os.lstat)(storage.host_path(path))
+        found = (os.stat if word == b"STA2" else os.lstat)(storage.find_host_path(path))
     except OSError as error:
         return STAT_V2.pack(word, error.errno or 0, *[0] * 10)
     owner = 2000  # the user `shell`

@@ -39,19 +39,19 @@ class VirtualRun:
         return printed
 
 
-def virtual_run(command: str, physics: PhysicalPhone, level_s: Level) -> VirtualRun | None:
+def make_virtual_run(command: str, physics: PhysicalPhone, level_s: Level) -> VirtualRun | None:
     """A benchmark that this command line starts, with what it does to the phone; None for any other command."""
     found = COUNTS.search(command)
     if found is None:
         return None
     warmup, runs = int(found.group(1)), int(found.group(2))
-    level = _level_of(command, level_s) if isinstance(level_s, Mapping) else level_s
+    level = _find_level(command, level_s) if isinstance(level_s, Mapping) else level_s
     physics.begin_run()
     took = tuple(physics.infer(level) for _ in range(warmup + runs))
     return VirtualRun(command=COUNTS.sub("--warmup 1 --runs 1", command), warmup=warmup, took_s=took)
 
 
-def _level_of(command: str, levels_s: Mapping[str, float]) -> float:
+def _find_level(command: str, levels_s: Mapping[str, float]) -> float:
     """Of the model file that the command line names. Raises KeyError for one without a level."""
     found = MODEL.search(command)
     assert found is not None, f"{command} names no model"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from builder.graph.equality import largest_change, outputs_of
+from builder.graph.equality import compute_outputs, measure_largest_change
 from builder.legalize.at_source import in_float32, make_plain
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from tests.everyday.networks import ALL, NETWORKS, SHAPE, create
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export
@@ -28,16 +28,16 @@ def test_it_is_the_same_in_plain_operators(kind: str, name: str) -> None:
     with torch.no_grad():
         wanted = network(sample[0].clone())
     program = in_float32(make_plain(torch.export.export(network, sample)))
-    assert largest_change([wanted], outputs_of(program, sample)) < 1e-5
+    assert measure_largest_change([wanted], compute_outputs(program, sample)) < 1e-5
     targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert not [target for target in targets if any(part in target for part in GONE)]
     weighted = [t for t in targets if any(part in t for part in (".conv2d.", ".conv_transpose2d.", ".linear."))]
-    assert len(weighted) == sum(layer.uses for layer in layer_table(program).layers)
+    assert len(weighted) == sum(layer.uses for layer in list_layers(program).layers)
 
 
 def test_a_computed_weight_has_its_layers_plain_name() -> None:
     """The name that rules speak of is the module's, whatever computes the weight."""
     sample = (torch.rand(SHAPE),)
     for name in NETWORKS["weights"]:
-        table = layer_table(make_plain(torch.export.export(create("weights", name), sample)))
+        table = list_layers(make_plain(torch.export.export(create("weights", name), sample)))
         assert table.names() == ["head", "middle", "tail"]

@@ -18,7 +18,7 @@ def pictures(example: str, part: str) -> list[Path]:
     return sorted((EXAMPLES / example / "images" / part).iterdir())
 
 
-def pixels_digest(path: Path) -> str:
+def digest_pixels(path: Path) -> str:
     with Image.open(path) as image:
         return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
 
@@ -26,8 +26,8 @@ def pixels_digest(path: Path) -> str:
 @pytest.mark.parametrize("example", SIZES)
 def test_no_picture_is_in_both_sets(example: str) -> None:
     """Calibration and evaluation share no picture, compared by pixels, and are large enough."""
-    calibration = {pixels_digest(path) for path in pictures(example, "calibration")}
-    evaluation = {pixels_digest(path) for path in pictures(example, "evaluation")}
+    calibration = {digest_pixels(path) for path in pictures(example, "calibration")}
+    evaluation = {digest_pixels(path) for path in pictures(example, "evaluation")}
     assert len(calibration) >= 8
     assert len(evaluation) >= 5
     assert not calibration & evaluation
@@ -72,4 +72,4 @@ def test_image_sets_are_reproducible(tmp_path: Path) -> None:
     assert (tmp_path / "ORIGIN.md").read_bytes() == (kept / "ORIGIN.md").read_bytes()
     for part in ("calibration", "evaluation"):
         for path in pictures("tiny_style", part):
-            assert pixels_digest(tmp_path / part / path.name) == pixels_digest(path), path.name
+            assert digest_pixels(tmp_path / part / path.name) == digest_pixels(path), path.name

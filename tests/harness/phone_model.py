@@ -68,7 +68,7 @@ def session(
     return runs
 
 
-def sustained_run(seed: int, level_ns: float, minutes: float, heat: float, **changes: object) -> Run:
+def draw_sustained_run(seed: int, level_ns: float, minutes: float, heat: float, **changes: object) -> Run:
     """Back to back for `minutes`: the phone warms with `heat` (degrees that full load adds in the end), and its governor takes a
     step of the clock away above 43 degrees and gives it back below 39."""
     random = np.random.default_rng(seed)
@@ -115,7 +115,7 @@ def sustained_run(seed: int, level_ns: float, minutes: float, heat: float, **cha
     )
 
 
-def true_median(model: PhoneModel, level_ns: float, count: int = 400_000) -> float:
+def compute_true_median(model: PhoneModel, level_ns: float, count: int = 400_000) -> float:
     """Median of what the model gives for a level in the long run, spikes included; offsets between runs cancel in the logarithm."""
     long = PhoneModel(seed=model.seed + 1, noise=model.noise, phi=model.phi, offset=0.0, spike=model.spike)
     values: NDArray[np.float64] = np.asarray(long.run(level_ns, count), np.float64)

@@ -59,7 +59,7 @@ def make_run(**changes: Any) -> Run:
     return Run(**{**fields, **changes})
 
 
-def counted_run(count: int, **changes: Any) -> Run:
+def make_counted_run(count: int, **changes: Any) -> Run:
     """A run that counted instructions under emulation."""
     fields = {
         "metric": "instructions",

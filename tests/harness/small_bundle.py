@@ -24,13 +24,13 @@ from builder.bundle import (
     TensorSpec,
     Tool,
     Variant,
-    file_sha256,
-    tree_bytes,
-    tree_files,
-    tree_sha256,
+    count_tree_bytes,
+    hash_file,
+    hash_tree,
+    list_tree,
 )
-from builder.bundle.tensors import tensor_to_pixels, write_picture
-from tests.small_models import SHAPE, SmallModels, small_models, unopened_models
+from builder.bundle.tensors import make_pixels, write_picture
+from tests.small_models import SHAPE, SmallModels, make_small_models, make_unopened_models
 
 IMAGE = TensorSpec(name="image", kind="image", shape=SHAPE, color_order="RGB", range=(0.0, 1.0), resize="center_crop")
 STYLIZED = TensorSpec(name="stylized", kind="image", shape=SHAPE, color_order="RGB", range=(0.0, 1.0))
@@ -41,7 +41,7 @@ def converted() -> SmallModels:
     """The converters warn of their own affairs when the models are made for the first time."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return small_models()
+        return make_small_models()
 
 
 def make_small_bundle(root: Path) -> Path:
@@ -51,7 +51,7 @@ def make_small_bundle(root: Path) -> Path:
 
 def make_unopened_bundle(root: Path) -> Path:
     """The same, of which no variant can be executed."""
-    return _fill(root, unopened_models(root.parent / f"{root.name}-files"))
+    return _fill(root, make_unopened_models(root.parent / f"{root.name}-files"))
 
 
 def _fill(root: Path, models: SmallModels) -> Path:
@@ -62,7 +62,7 @@ def _fill(root: Path, models: SmallModels) -> Path:
     (root / COREML).mkdir()
     (root / COREML / "Manifest.json").write_text("{}\n", encoding="utf-8")
     (root / "golden" / "0-image.f32").write_bytes(np.ascontiguousarray(models.input, "<f4").tobytes())
-    write_picture(root / "golden" / "0-stylized.png", tensor_to_pixels(models.output, STYLIZED))
+    write_picture(root / "golden" / "0-stylized.png", make_pixels(models.output, STYLIZED))
     _describe(root, models)
     return root
 
@@ -90,7 +90,7 @@ def _describe(root: Path, models: SmallModels, *, min_psnr_db: float = 45.0, del
             GoldenOutputs(variant=variant.id, tensors=expected, min_psnr_db=min_psnr_db) for variant in variants
         ),
     )
-    files = [path for path in tree_files(root) if path.name != "manifest.json"]
+    files = [path for path in list_tree(root) if path.name != "manifest.json"]
     manifest = Manifest(
         schema_=1,
         model=ModelInfo(name="small", version="1", licence="Apache-2.0", checkpoint_sha256="0" * 64),
@@ -98,7 +98,7 @@ def _describe(root: Path, models: SmallModels, *, min_psnr_db: float = 45.0, del
         outputs=(STYLIZED,),
         variants=variants,
         goldens=(golden,),
-        files=tuple(FileHash(file=path.relative_to(root).as_posix(), sha256=file_sha256(path)) for path in files),
+        files=tuple(FileHash(file=path.relative_to(root).as_posix(), sha256=hash_file(path)) for path in files),
         tools=(Tool(name="litert-torch", version="0.10.0"), Tool(name="executorch", version="1.5.1")),
         licences=("Apache-2.0",),
     )
@@ -117,8 +117,8 @@ def _variant(root: Path, variant: Variant, delegate: str) -> Variant:
     return variant.model_copy(
         update={
             "delegate": delegate,
-            "bytes": tree_bytes(root / variant.file),
-            "sha256": tree_sha256(root / variant.file),
+            "bytes": count_tree_bytes(root / variant.file),
+            "sha256": hash_tree(root / variant.file),
             "layers": tuple(layers),
             "quality": Quality(
                 runtime="PyTorch",

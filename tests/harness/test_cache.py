@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from harness.cache import cache_root, make_entry
+from harness.cache import find_cache_root, make_entry
 from harness.devices.runner import binaries as runner_binaries
 from harness.errors import HarnessError
 
@@ -78,14 +78,14 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     """Without EDGEBUNDLE_CACHE the XDG directory is used."""
     monkeypatch.delenv("EDGEBUNDLE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_root() == tmp_path / "xdg" / "edgebundle"
+    assert find_cache_root() == tmp_path / "xdg" / "edgebundle"
 
 
 def test_sources_of_an_installed_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An installed wheel's runner sources are used, and the repository's where there are none."""
-    assert (runner_binaries.runner_sources() / "benchmark.cpp").is_file()
+    assert (runner_binaries.find_runner_sources() / "benchmark.cpp").is_file()
     (tmp_path / "_mobile" / "runner").mkdir(parents=True)
     monkeypatch.setattr("harness.devices.runner.binaries.resources.files", lambda package: tmp_path)
-    assert runner_binaries.runner_sources() == tmp_path / "_mobile" / "runner"
+    assert runner_binaries.find_runner_sources() == tmp_path / "_mobile" / "runner"
     os.rmdir(tmp_path / "_mobile" / "runner")
-    assert runner_binaries.runner_sources() == Path(__file__).parents[2] / "mobile" / "runner"
+    assert runner_binaries.find_runner_sources() == Path(__file__).parents[2] / "mobile" / "runner"

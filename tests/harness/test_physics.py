@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from tests.emulated_phone.physics import AMBIENT_C, CLOCKS_MHZ, PhysicalPhone
-from tests.emulated_phone.virtual_run import virtual_run
+from tests.emulated_phone.virtual_run import make_virtual_run
 
 LEVEL_S = 0.1
 
@@ -83,8 +83,8 @@ def test_each_model_takes_its_own_time() -> None:
     took = [
         run.took_s
         for name in levels
-        if (run := virtual_run(f"runner --model model-{name}.tflite --warmup 1 --runs 2", phone, levels))
+        if (run := make_virtual_run(f"runner --model model-{name}.tflite --warmup 1 --runs 2", phone, levels))
     ]
     assert [round(seconds[0], 3) for seconds in took] == [0.01, 0.02]
     assert [len(seconds) for seconds in took] == [3, 3]
-    assert virtual_run("getprop", phone, levels) is None
+    assert make_virtual_run("getprop", phone, levels) is None

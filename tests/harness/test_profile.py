@@ -11,19 +11,19 @@ import pytest
 from builder.bundle import LayerPrecision, Variant
 from harness.analysis.layer_times import Damage, by_layer
 from harness.cli import main
-from harness.devices.runner.operators import operators_of
+from harness.devices.runner.operators import read_operators
 from harness.errors import DeviceError
 from harness.records.profile import Operator, read_profiles
 from tests.emulated_phone import EmulatedPhone
 from tests.harness.devices.conftest import phone  # noqa: F401
-from tests.small_models import small_models
+from tests.small_models import make_small_models
 
 CONV, DEPTHWISE = "Convolution (NHWC, F32) IGEMM", "Convolution (NHWC, F32) DWConv"
 
 
 def variant(*ops: str) -> Variant:
     layers = [LayerPrecision(layer=f"l{n}", op=op, requested="fp32", realised="fp32") for n, op in enumerate(ops)]
-    return small_models().variant("tflite").model_copy(update={"layers": tuple(layers)})
+    return make_small_models().variant("tflite").model_copy(update={"layers": tuple(layers)})
 
 
 def operators(*kernels: str) -> list[Operator]:
@@ -121,7 +121,7 @@ def test_what_is_no_profile_is_said(
 def test_operators_of_a_trace() -> None:
     """In order, each with the nanoseconds of every inference."""
     texts = [f"Add (ND) #1\t66000\nnative_call_add.out\t{ns}\nnoise\n" for ns in (5, 7)]
-    assert operators_of(texts, where="x") == (
+    assert read_operators(texts, where="x") == (
         Operator(kernel="Add (ND) #1", ns=(66000, 66000)),
         Operator(kernel="native_call_add.out", ns=(5, 7)),
     )
@@ -131,7 +131,7 @@ def test_operators_of_a_trace() -> None:
 def test_a_profiler_that_tells_nothing(texts: list[str]) -> None:
     """One sentence, and no layer with the time of another."""
     with pytest.raises(DeviceError, match=r"told no operator|told other operators"):
-        operators_of(texts, where="x")
+        read_operators(texts, where="x")
 
 
 def test_names_are_given_only_where_they_must_be_right() -> None:

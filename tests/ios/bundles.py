@@ -40,7 +40,7 @@ bundle_identifier = "org.example.small"
 )
 
 
-def coreml_project(folder: Path, config: str = COREML_CONFIG) -> Path:
+def write_coreml_project(folder: Path, config: str = COREML_CONFIG) -> Path:
     """A project with Core ML variants and settings for iOS; the same inputs, and so the same cached steps, every time."""
     make_project(folder)
     (folder / "builder.toml").write_text(config, encoding="utf-8")
@@ -48,7 +48,7 @@ def coreml_project(folder: Path, config: str = COREML_CONFIG) -> Path:
 
 
 @cache
-def coreml_bundle() -> Bundle:
+def make_coreml_bundle() -> Bundle:
     """The bundle of that project, made on first use and kept by this file's text and the converter's version."""
     key = hashlib.sha256(Path(__file__).read_bytes() + metadata.version("coremltools").encode()).hexdigest()[:20]
     return Bundle.open(make_entry(f"tests/coreml-bundle-{key}", _make))
@@ -56,5 +56,5 @@ def coreml_bundle() -> Bundle:
 
 def _make(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
-        project = open_project(coreml_project(Path(work)))
+        project = open_project(write_coreml_project(Path(work)))
         copy_into(make_bundle(project, choose_variants(project.config, ()), Silent()).root, folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from builder.bundle import MANIFEST, file_sha256
+from builder.bundle import MANIFEST, hash_file
 
 Raw = dict[str, Any]
 
@@ -114,7 +114,7 @@ def _resize(root: Path) -> None:
         Image.new("RGB", (1, 1)).save(path)
         for entry in raw["files"]:
             if entry["file"] == path.relative_to(root).as_posix():
-                entry["sha256"] = file_sha256(path)
+                entry["sha256"] = hash_file(path)
     (root / MANIFEST).write_text(json.dumps(raw), encoding="utf-8")
 
 

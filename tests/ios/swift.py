@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from builder import process
-from builder.storage.cache import cache_root
-from builder.targets.mobile import mobile_root
+from builder.storage.cache import find_cache_root
+from builder.targets.mobile import find_mobile_root
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "swift.sh"
@@ -48,14 +48,14 @@ def build_folder(name: str) -> Path:
 
     Swift keeps the module of a source that is gone, and `canImport` finds it: each set of files has a folder of its own.
     """
-    folder = cache_root() / "swift" / "build" / f"{name}-{_shape()}"
+    folder = find_cache_root() / "swift" / "build" / f"{name}-{_shape()}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _shape() -> str:
     """Names of all Swift files, and what the packages are made of."""
-    files = sorted(path for root in (ios_sources(), ROOT / "tests" / "ios") for path in root.rglob("*.swift"))
+    files = sorted(path for root in (find_ios_sources(), ROOT / "tests" / "ios") for path in root.rglob("*.swift"))
     told = hashlib.sha256()
     for path in files:
         told.update(path.name.encode() + b"\n")
@@ -64,5 +64,5 @@ def _shape() -> str:
     return told.hexdigest()[:12]
 
 
-def ios_sources() -> Path:
-    return mobile_root() / "ios"
+def find_ios_sources() -> Path:
+    return find_mobile_root() / "ios"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.ios.swift import Swift, build_folder, ios_sources
+from tests.ios.swift import Swift, build_folder, find_ios_sources
 
 # file -> functions whose loops run for each pixel, value or byte
 HOT = {
@@ -35,7 +35,7 @@ def sil() -> str:
     """What the compiler makes of the core without optimisation, in its own language."""
     work = build_folder("debug-loops")
     with FileLock(work / "lock", timeout=900):
-        swift = Swift(ios_sources() / "edgebundle", work)
+        swift = Swift(find_ios_sources() / "edgebundle", work)
         core = f"{swift.source_path}/Sources/EdgebundleCore"
         out = f"{swift.work_path}/core.sil"
         command = f"swiftc -emit-sil -Onone -wmo -swift-version 6 -module-name EdgebundleCore {core}/*.swift -o {out}"

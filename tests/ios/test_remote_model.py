@@ -17,7 +17,7 @@ from PIL import Image
 
 import builder
 from tests.harness.small_bundle import make_small_bundle
-from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
+from tests.ios.swift import ROOT, Swift, build_folder, find_ios_sources
 from tests.server.test_server import picture, running
 
 CORE = "edgebundle/Sources/EdgebundleCore"
@@ -31,7 +31,7 @@ Ask = Callable[..., list[str]]
 def ask() -> Ask:
     """Compiles the two files that ask a server with a program around them; what that program prints for an address."""
     work = build_folder("remote")
-    swift = Swift(ios_sources(), work)
+    swift = Swift(find_ios_sources(), work)
     (work / "main.swift").write_text((ROOT / "tests" / "ios" / "remote" / "main.swift").read_text())
     (work / "picture.png").write_bytes(picture())
     files = [f"{swift.source_path}/{CORE}/{name}.swift" for name in ("BundleError", "RemoteModel", "RemoteCall")]

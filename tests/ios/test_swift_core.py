@@ -13,13 +13,13 @@ import pytest
 from filelock import FileLock
 from PIL import Image, ImageOps
 
-from builder.bundle import tree_sha256
+from builder.bundle import hash_tree
 from builder.bundle.tensors import read_picture
 from harness.records.run import read_jsonl
 from scripts.vectors.files import FOLDER
-from tests.ios.bundles import IMAGE, coreml_bundle
+from tests.ios.bundles import IMAGE, make_coreml_bundle
 from tests.ios.damages import write_damages
-from tests.ios.swift import Swift, build_folder, ios_sources
+from tests.ios.swift import Swift, build_folder, find_ios_sources
 
 
 def write_hashed(root: Path) -> None:
@@ -38,7 +38,7 @@ def write_hashed(root: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode() * 50)
     (folder / "empty").touch()
-    known = {name: tree_sha256(folder / name) for name in ("tree", "file with spaces", "empty")}
+    known = {name: hash_tree(folder / name) for name in ("tree", "file with spaces", "empty")}
     (root / "hashes.json").write_text(json.dumps(known), encoding="utf-8")
 
 
@@ -50,7 +50,7 @@ def write_pictures(bundle: Path, out: Path) -> None:
             size = IMAGE.model_copy(update={"shape": (1, 3, image.height, image.width)})
         pixels = np.ascontiguousarray(read_picture(path, size))
         header = struct.pack("<II", pixels.shape[1], pixels.shape[0])
-        (out / f"{tree_sha256(path)}.rgb").write_bytes(header + pixels.tobytes())
+        (out / f"{hash_tree(path)}.rgb").write_bytes(header + pixels.tobytes())
 
 
 def write_orientations(out: Path) -> None:
@@ -84,7 +84,7 @@ def tested() -> tuple[str, Path]:
         data.mkdir()
         shutil.copytree(FOLDER, data / "vectors")
         write_hashed(data)
-        bundle = coreml_bundle()
+        bundle = make_coreml_bundle()
         shutil.copytree(bundle.root, data / "bundle")
         shutil.copytree(bundle.root, data / "damaged")
         (data / "damaged" / bundle.manifest.variants[0].file / "Manifest.json").write_text("{}")
@@ -93,7 +93,7 @@ def tested() -> tuple[str, Path]:
             write_pictures(data / root, data / "pictures")
         write_orientations(data / "orientations.json")
         (data / "out").mkdir()
-        swift = Swift(ios_sources() / "edgebundle", work)
+        swift = Swift(find_ios_sources() / "edgebundle", work)
         command = f"EDGEBUNDLE_TESTDATA={swift.work_path}/data swift test --scratch-path {swift.work_path}/build 2>&1"
         done = swift.run("sh", "-c", command, check=False)
         return done.stdout, data
@@ -131,7 +131,7 @@ def test_swift_records_are_run_records(tested: tuple[str, Path]) -> None:
 
 def test_core_is_pure_swift() -> None:
     """No file of the core imports anything but Foundation, so that it can be tested without a Mac."""
-    sources = sorted((ios_sources() / "edgebundle" / "Sources" / "EdgebundleCore").glob("*.swift"))
+    sources = sorted((find_ios_sources() / "edgebundle" / "Sources" / "EdgebundleCore").glob("*.swift"))
     assert len(sources) > 15
     for source in sources:
         imports = set(re.findall(r"^import (\w+)", source.read_text(encoding="utf-8"), re.MULTILINE))

@@ -17,7 +17,7 @@ from filelock import FileLock
 from builder.bundle import Bundle
 from builder.targets import ios
 from tests.builder.targets.ios.making import request
-from tests.ios.bundles import coreml_bundle
+from tests.ios.bundles import make_coreml_bundle
 from tests.ios.swift import Swift, build_folder
 
 
@@ -25,11 +25,11 @@ from tests.ios.swift import Swift, build_folder
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory with all packages of two bundles: the second was made elsewhere, and its own folder put beside the first."""
     out = tmp_path_factory.mktemp("package")
-    model = coreml_bundle().manifest.model
+    model = make_coreml_bundle().manifest.model
     made = []
     for name in ("first-style", "2nd style"):
-        manifest = coreml_bundle().manifest.model_copy(update={"model": model.model_copy(update={"name": name})})
-        named = Bundle(coreml_bundle().root, manifest)
+        manifest = make_coreml_bundle().manifest.model_copy(update={"model": model.model_copy(update={"name": name})})
+        named = Bundle(make_coreml_bundle().root, manifest)
         made.append(ios.package(request(named, out / name, "package", deployment_target="17.0")).files[0])
     (second,) = (path for path in made[1].iterdir() if path.name not in ("edgebundle", "executorch"))
     shutil.copytree(second, made[0] / second.name)

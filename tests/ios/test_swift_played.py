@@ -10,10 +10,10 @@ import numpy as np
 from filelock import FileLock
 
 import builder
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.bundle.tensors import make_pixels, make_tensor
 from tests.bundles import IMAGE, STYLIZED, run_tflite
 from tests.harness.small_bundle import converted, make_small_bundle
-from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
+from tests.ios.swift import ROOT, Swift, build_folder, find_ios_sources
 from tests.server.test_server import running
 
 TESTS = ROOT / "tests" / "ios"
@@ -24,7 +24,7 @@ STAND_INS = ("CoreGraphics", "ImageIO", "CoreVideo", "CoreML", "os", "UIKit", "A
 def put_together(out: Path) -> None:
     """The SDK's sources, the stand-ins as modules of their own, and the tests, as one Swift package."""
     for name in ("EdgebundleCore", "Edgebundle"):
-        shutil.copytree(ios_sources() / "edgebundle" / "Sources" / name, out / "Sources" / name)
+        shutil.copytree(find_ios_sources() / "edgebundle" / "Sources" / name, out / "Sources" / name)
     for name in STAND_INS:
         (out / "Sources" / name).mkdir(parents=True)
         shutil.copy2(TESTS / "stubs" / f"{name}.swift", out / "Sources" / name)
@@ -36,7 +36,7 @@ def write_expected(path: Path) -> None:
     """What the small network makes of the tests' `numbered` picture, as PPM."""
     words = (np.arange(64 * 64, dtype=np.int64) * 2_654_435).reshape(64, 64)
     pixels = np.stack([words >> shift & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
-    made = tensor_to_pixels(run_tflite(converted().tflite, pixels_to_tensor(pixels, IMAGE)), STYLIZED)
+    made = make_pixels(run_tflite(converted().tflite, make_tensor(pixels, IMAGE)), STYLIZED)
     path.write_bytes(b"P6\n64 64\n255\n" + made.tobytes())
 
 

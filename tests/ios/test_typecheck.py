@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from builder.process import Completed
-from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
+from tests.ios.swift import ROOT, Swift, build_folder, find_ios_sources
 
 
 def typecheck(sources: Path, work: Path, only: str = "") -> Completed:
@@ -31,7 +31,7 @@ def work() -> Path:
 def checked(work: Path) -> Completed:
     """All modules, as they are."""
     with FileLock(work / "lock", timeout=900):
-        return typecheck(ios_sources(), work)
+        return typecheck(find_ios_sources(), work)
 
 
 def test_all_sources_are_right(checked: Completed) -> None:
@@ -74,7 +74,7 @@ def test_a_misspelt_api_fails(
 ) -> None:
     """One wrong name in Core ML, UIKit, SwiftUI or ExecuTorch code is an error that names it."""
     assert checked.returncode == 0
-    shutil.copytree(ios_sources(), tmp_path / "ios")
+    shutil.copytree(find_ios_sources(), tmp_path / "ios")
     path = tmp_path / "ios" / file
     text = path.read_text(encoding="utf-8")
     assert right in text
@@ -110,7 +110,7 @@ def test_the_documented_snippet_compiles(user: str, work: Path, checked: Complet
     snippet = "\n".join(f"        {line}" for line in lines[1:])
     init = "" if user == "no actor" else _init("shown" if user == "main actor" else "kept")
     code = imports + SNIPPET_USERS[user].format(members=members + init, snippet=snippet)
-    shutil.copytree(ios_sources(), tmp_path / "ios")
+    shutil.copytree(find_ios_sources(), tmp_path / "ios")
     shutil.rmtree(tmp_path / "ios" / "app" / "App")
     (tmp_path / "ios" / "app" / "App").mkdir()
     (tmp_path / "ios" / "app" / "App" / "Snippet.swift").write_text(code, encoding="utf-8")
@@ -135,11 +135,11 @@ def test_stubs_state_their_origin() -> None:
     stubs = {path.stem for path in (ROOT / "tests" / "ios" / "stubs").glob("*.swift")}
     imported = {
         name
-        for path in ios_sources().rglob("Sources/**/*.swift")
+        for path in find_ios_sources().rglob("Sources/**/*.swift")
         for name in re.findall(r"^\s*(?:@\w+ )?import (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     } | {
         name
-        for path in (ios_sources() / "app" / "App").glob("*.swift")
+        for path in (find_ios_sources() / "app" / "App").glob("*.swift")
         for name in re.findall(r"^\s*(?:@\w+ )?import (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     real = {"Foundation", "FoundationNetworking"}  # Swift's own on Linux

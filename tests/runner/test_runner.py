@@ -11,20 +11,20 @@ import pytest
 
 from builder import process
 from harness.devices.arm64.qemu import counting_qemu, read_counts
-from harness.devices.runner.binaries import LOADER, RUNNER, runner_bundle
-from tests.small_models import Backend, SmallModels, largest_error, small_models
+from harness.devices.runner.binaries import LOADER, RUNNER, build_runner_bundle
+from tests.small_models import Backend, SmallModels, make_small_models, measure_largest_error
 
 RUN_S = 60.0
 
 
 @pytest.fixture(scope="module")
 def models() -> SmallModels:
-    return small_models()
+    return make_small_models()
 
 
 def run(backend: Backend, *arguments: str | Path) -> tuple[int, dict[str, object], str]:
     """Exit status, the JSON line that is all of stdout, and stderr."""
-    folder = runner_bundle(backend).folder
+    folder = build_runner_bundle(backend).folder
     start = [*counting_qemu().words(count=True), folder / LOADER, "--library-path", folder, folder / RUNNER]
     done = process.run([*start, *arguments], timeout_s=RUN_S, check=False)
     lines = done.stdout.splitlines()
@@ -61,7 +61,7 @@ def test_result_line(models: SmallModels, backend: Backend, tmp_path: Path) -> N
     )
     assert (line["fully_delegated"], line["delegates"]) in ((True, ["xnnpack"]), (None, ["XnnpackBackend"]))
     given = np.fromfile(tmp_path / "out.0.bin", np.float32).reshape(models.output.shape)
-    assert largest_error(given, models.output) <= 1e-5
+    assert measure_largest_error(given, models.output) <= 1e-5
     assert read_counts(stderr) == []
 
 

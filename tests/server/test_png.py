@@ -12,11 +12,11 @@ from PIL import Image
 
 from builder.bundle import Binding, TensorSpec
 from builder.bundle.tensors import (
-    artifact_to_pixels,
+    decode_pixels,
+    encode_pixels,
     from_artifact,
-    pixels_to_artifact,
-    pixels_to_tensor,
-    tensor_to_pixels,
+    make_pixels,
+    make_tensor,
     to_artifact,
 )
 from builder.targets.server.app.png import encode_png
@@ -42,9 +42,7 @@ def test_the_short_way_to_an_artifact_gives_the_same_bytes(layout: str, color_or
     shape = (1, 5, 7, 3) if layout == "NHWC" else (1, 3, 5, 7)
     binding = Binding(name="image", index=0, layout=layout, shape=shape, dtype="float32")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    made = pixels_to_artifact(pixels, spec, binding)
-    assert made.tobytes() == to_artifact(pixels_to_tensor(pixels, spec), binding).tobytes()
+    made = encode_pixels(pixels, spec, binding)
+    assert made.tobytes() == to_artifact(make_tensor(pixels, spec), binding).tobytes()
     moved = made + np.float32(0.01)
-    assert np.array_equal(
-        artifact_to_pixels(moved, spec, binding), tensor_to_pixels(from_artifact(moved, binding), spec)
-    )
+    assert np.array_equal(decode_pixels(moved, spec, binding), make_pixels(from_artifact(moved, binding), spec))

@@ -27,7 +27,7 @@ import yaml
 from PIL import Image
 
 import builder
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.errors import ConfigError
 from tests.android.several import classifier
 from tests.harness.small_bundle import make_small_bundle, write_manifest
@@ -115,12 +115,12 @@ def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 def test_the_folder_is_whole_and_the_same_twice(folder: Path, tmp_path: Path) -> None:
     """Application, bundle, image and orchestrators; nothing of the builder that converts."""
-    names = {path.relative_to(folder).as_posix() for path in tree_files(folder)}
+    names = {path.relative_to(folder).as_posix() for path in list_tree(folder)}
     assert {"Dockerfile", "README.md", "kserve.yaml", "kubernetes.yaml", "requirements.txt"} <= names
     assert not any("__pycache__" in name or "targets" in name for name in names)
     again = builder.package(make_small_bundle(tmp_path / "b"), target="server", out=tmp_path / "d", fresh=True).files[0]
-    assert {file_sha256(path) for path in tree_files(again)} == {
-        file_sha256(path) for path in tree_files(folder) if "__pycache__" not in path.parts
+    assert {hash_file(path) for path in list_tree(again)} == {
+        hash_file(path) for path in list_tree(folder) if "__pycache__" not in path.parts
     }
 
 

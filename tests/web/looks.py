@@ -65,7 +65,7 @@ class Stop:
     top: float
 
 
-def faint_texts(page: Page) -> list[str]:
+def find_faint_texts(page: Page) -> list[str]:
     """Texts that stand out too little from what is behind them."""
     found: list[tuple[str, float, bool]] = page.evaluate(CONTRASTS)
     assert len(found) > 5
@@ -97,13 +97,13 @@ def unnamed(page: Page) -> list[str]:
     return [role for role, name in roles if role in wanted and not name]
 
 
-def small_targets(page: Page) -> list[str]:
+def find_small_targets(page: Page) -> list[str]:
     """Controls that a finger misses."""
     found: list[str] = page.evaluate(SMALL, SMALLEST_TARGET)
     return found
 
 
-def tab_stops(page: Page, most: int = 40) -> list[Stop]:
+def find_tab_stops(page: Page, most: int = 40) -> list[Stop]:
     """What the Tab key reaches from the top of the page, until it comes to the end."""
     page.evaluate("document.activeElement?.blur()")
     stops: list[Stop] = []

@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.storage import cache
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.web import node
 
 LISTS = ("package.json", "package-lock.json")
 
 
-def node_modules() -> Path:
+def install_node_modules() -> Path:
     """Of exactly what the lock names; no script of a package runs."""
-    sources = mobile_root() / "web"
-    key = cache.content_key([file_sha256(sources / name) for name in LISTS])
+    sources = find_mobile_root() / "web"
+    key = cache.make_content_key([hash_file(sources / name) for name in LISTS])
     with cache.hold_lock(f"test-web-packages {key}"):
         if not cache.locate("test-web-packages", key).is_dir():
             with cache.publishing("test-web-packages", key) as work:

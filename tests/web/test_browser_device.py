@@ -19,7 +19,7 @@ import harness
 from harness.analysis.comparison import compare_runs
 from harness.devices import open_device
 from harness.devices.browser import link
-from harness.devices.browser.certificate import make_certificate, qr_code, tls_context
+from harness.devices.browser.certificate import draw_qr_code, make_certificate, make_tls_context
 from harness.devices.browser.chromium import start_chromium
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError, UsageError
@@ -141,7 +141,7 @@ def test_a_link_that_nobody_opens_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_link_for_phones_is_https_and_isolated(browser: Browser) -> None:
     """A page behind the certificate of the session has threads, as on localhost; the QR code holds its address."""
-    with PageServer(tls=tls_context(make_certificate("127.0.0.1"))) as server:
+    with PageServer(tls=make_tls_context(make_certificate("127.0.0.1"))) as server:
         context = browser.new_context(ignore_https_errors=True)
         page = context.new_page()
         page.goto(server.url())
@@ -149,7 +149,7 @@ def test_the_link_for_phones_is_https_and_isolated(browser: Browser) -> None:
         assert server.wait_for_page(LIMIT_S) is not None
         context.close()
     assert server.url().startswith("https://")
-    assert qr_code(server.url()).count("\n") > 10
+    assert draw_qr_code(server.url()).count("\n") > 10
 
 
 def test_lan_is_for_links_alone(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,8 +235,12 @@ def test_no_browser_is_found_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_user_agents_are_named_as_the_vectors_say() -> None:
     """Python's side of docs/formats/vectors/browsers.json."""
-    from harness.devices.browser.names import browser_of, system_of
+    from harness.devices.browser.names import find_browser, find_system
     from scripts.vectors.files import FOLDER
 
     for case in json.loads((FOLDER / "browsers.json").read_text())["cases"]:
-        assert [*browser_of(case["agent"]), system_of(case["agent"])] == [case["name"], case["version"], case["system"]]
+        assert [*find_browser(case["agent"]), find_system(case["agent"])] == [
+            case["name"],
+            case["version"],
+            case["system"],
+        ]

@@ -11,12 +11,12 @@ from playwright.sync_api import Browser
 
 import builder
 from builder import process
-from builder.bundle import file_sha256
-from builder.targets.mobile import mobile_root
+from builder.bundle import hash_file
+from builder.targets.mobile import find_mobile_root
 from builder.targets.web import node
 from builder.targets.web.module import pack_module
 from builder.targets.web.scripts import build_scripts
-from tests.web.packages import node_modules
+from tests.web.packages import install_node_modules
 from tests.web.site import hosting, wait_for
 
 PAGE = """<!doctype html><title>another page</title><p id="said"></p>
@@ -119,14 +119,18 @@ def test_the_package_is_typed_and_repeatable(packed: Path, tmp_path: Path) -> No
     assert packed.name == "edgebundle-web-0.1.0.tgz"
     again = tmp_path / "again"
     again.mkdir()
-    pack_module(build_scripts(mobile_root() / "web"), mobile_root() / "web" / "npm", again)
-    assert file_sha256(again / packed.name) == file_sha256(packed)
+    pack_module(build_scripts(find_mobile_root() / "web"), find_mobile_root() / "web" / "npm", again)
+    assert hash_file(again / packed.name) == hash_file(packed)
     unpacked(packed, tmp_path)
-    shutil.copytree(mobile_root() / "web" / "src", tmp_path / "src")
-    for path in (node_modules() / "typescript", node_modules() / "@webgpu", node_modules() / "@litertjs"):
+    shutil.copytree(find_mobile_root() / "web" / "src", tmp_path / "src")
+    for path in (
+        install_node_modules() / "typescript",
+        install_node_modules() / "@webgpu",
+        install_node_modules() / "@litertjs",
+    ):
         (tmp_path / "node_modules" / path.name).symlink_to(path)
     (tmp_path / "use.ts").write_text(USE)
-    config = (mobile_root() / "web" / "tsconfig.json").read_text()
+    config = (find_mobile_root() / "web" / "tsconfig.json").read_text()
     (tmp_path / "tsconfig.json").write_text(config.replace('"include": ["src"]', '"include": ["use.ts"]'))
     compiler = tmp_path / "node_modules" / "typescript" / "bin" / "tsc"
     done = process.run([node.find("node") or "node", compiler, "-p", "."], timeout_s=120, cwd=tmp_path, check=False)

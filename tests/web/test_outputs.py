@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 import builder
 from builder.bundle import Bundle
-from tests.android.several import LABELS, classifier, several_outputs
+from tests.android.several import LABELS, classifier, make_several_outputs
 from tests.web import looks
 from tests.web.site import Host, hosting, opened, processed, wait_for
 from tests.web.test_npm import unpacked
@@ -60,7 +60,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`classifier`, `several` (picture, mask, scores), `pair` (a picture and its negative) and `mask`."""
     folder = tmp_path_factory.mktemp("outputs")
     classifier(folder / "classifier")
-    bundle = several_outputs(folder / "several")
+    bundle = make_several_outputs(folder / "several")
     manifest, (variant,), (test,) = bundle.manifest, bundle.manifest.variants, bundle.manifest.goldens
     (expected,) = test.expected
     stylized, mask, _ = manifest.outputs
@@ -107,7 +107,7 @@ def test_a_classifier_names_what_it_sees(visit: tuple[Page, Host], bundles: Path
         assert not page.is_visible(name), name
     assert page.is_visible("#before")
     assert looks.unnamed(page) == []
-    assert looks.faint_texts(page) == []
+    assert looks.find_faint_texts(page) == []
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.locator("#labels li span").first.evaluate("name => name.clientWidth") > 100  # room for a word
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -10,13 +10,13 @@ import pytest
 
 import builder
 from builder import process
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.errors import ConfigError
 from builder.targets.base import PackageOptions, Runtime
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.web import node
 from tests.harness.small_bundle import make_small_bundle
-from tests.web.packages import node_modules
+from tests.web.packages import install_node_modules
 
 
 def test_two_packages_have_the_same_bytes(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_two_packages_have_the_same_bytes(site: Path, tmp_path: Path, monkeypatc
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in tree_files(folder)}
+    return {path.relative_to(folder).as_posix(): hash_file(path) for path in list_tree(folder)}
 
 
 def test_a_page_says_what_it_carries(site: Path) -> None:
@@ -70,9 +70,9 @@ def test_another_runtime_is_refused_with_the_reason(site: Path, tmp_path: Path, 
 
 def test_the_sources_are_typed(tmp_path: Path) -> None:
     """TypeScript finds no error in the page's sources, strictly."""
-    sources = mobile_root() / "web"
+    sources = find_mobile_root() / "web"
     names = ("package.json", "package-lock.json", "tsconfig.json", "src")
-    (tmp_path / "node_modules").symlink_to(node_modules())
+    (tmp_path / "node_modules").symlink_to(install_node_modules())
     for name in names:
         copy = shutil.copytree if (sources / name).is_dir() else shutil.copyfile
         copy(sources / name, tmp_path / name)

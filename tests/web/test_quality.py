@@ -39,8 +39,8 @@ def test_everybody_can_use_the_page(visitor: Page, host: Host, picture: Path) ->
     for _ in range(2):
         assert page.get_attribute("html", "lang") == language
         assert looks.unnamed(page) == []
-        assert looks.faint_texts(page) == []
-        assert looks.small_targets(page) == []
+        assert looks.find_faint_texts(page) == []
+        assert looks.find_small_targets(page) == []
         levels = looks.headings(page)
         assert levels[0] == 1
         assert levels.count(1) == 1
@@ -56,8 +56,8 @@ def test_the_benchmark_page_is_for_everybody_too(visitor: Page, host: Host) -> N
     page.click("#measure")
     wait_for(lambda: not page.is_disabled("#records"), "the measurement")
     assert looks.unnamed(page) == []
-    assert looks.faint_texts(page) == []
-    assert looks.small_targets(page) == []
+    assert looks.find_faint_texts(page) == []
+    assert looks.find_small_targets(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("window.shifted") < looks.STEADY
 
@@ -71,7 +71,7 @@ def test_a_keyboard_alone_does_all(host: Host, page: Page, picture: Path, tmp_pa
         page.keyboard.press("Space")
     chooser.value.set_files(picture)
     wait_for(lambda: not page.is_disabled("#save"), "the picture")
-    stops = looks.tab_stops(page)
+    stops = looks.find_tab_stops(page)
     assert [stop.name for stop in stops if not stop.marked] == []
     tops = [stop.top for stop in stops]
     assert all(after > before - 60 for before, after in pairwise(tops)), stops

@@ -67,7 +67,7 @@ def answering(page: Page, *, agree: bool) -> Iterator[list[str]]:
     page.remove_listener("dialog", answer)
 
 
-def pictures_taken(server: Running) -> int:
+def count_pictures_taken(server: Running) -> int:
     """By the server's own count."""
     metrics = server.ask("GET", "/metrics")[2].decode()
     return sum(
@@ -86,7 +86,7 @@ def test_whoever_agrees_gets_the_servers_picture_and_is_told(
         "request", lambda request: asked_of_server.append(request.url) if f":{server.port}/" in request.url else None
     )
     opened(page, host.url)
-    before = pictures_taken(server)
+    before = count_pictures_taken(server)
     with answering(page, agree=True) as asked:
         said = processed(page, picture, picture)
     assert len(asked) == 1
@@ -94,7 +94,7 @@ def test_whoever_agrees_gets_the_servers_picture_and_is_told(
     assert "its golden picture came out wrong" in asked[0]
     assert all(f"bytes sent to {place}" in text for text in said), said
     assert f"your pictures are sent to {place}" in page.inner_text("#status")
-    assert pictures_taken(server) - before == 2
+    assert count_pictures_taken(server) - before == 2
     assert {url.rsplit("/", 1)[1] for url in asked_of_server} == {"model", "process"}
     size = page.evaluate("[document.getElementById('after').width, document.getElementById('after').height]")
     assert size == [64, 64]
@@ -105,13 +105,13 @@ def test_whoever_does_not_agree_sends_nothing(pair: tuple[Host, Running], page: 
     """The sentence says why there is no picture."""
     host, server = pair
     opened(page, host.url)
-    before = pictures_taken(server)
+    before = count_pictures_taken(server)
     with answering(page, agree=False) as asked:
         (said,) = processed(page, picture)
     assert len(asked) == 1
     assert "nobody agreed" in said
     assert "its golden picture came out wrong" in said
-    assert pictures_taken(server) == before
+    assert count_pictures_taken(server) == before
 
 
 @pytest.mark.parametrize(("refusals", "done"), [(1, True), (2, False)])

@@ -7,22 +7,22 @@ import shutil
 from pathlib import Path
 
 from builder import process
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.web import node
 from scripts.vectors.files import FOLDER
-from tests.web.packages import node_modules
+from tests.web.packages import install_node_modules
 
 FILES = ("tiling.json", "pictures.json", "transparency.json", "sparse.json", "browsers.json", "labels.json")
 
 
 def test_the_page_agrees_with_the_vectors(tmp_path: Path) -> None:
     """Tiles, pictures as tensors and back, and transparent pictures are those of the phones, byte for byte."""
-    shutil.copytree(mobile_root() / "web" / "src", tmp_path / "src")
+    shutil.copytree(find_mobile_root() / "web" / "src", tmp_path / "src")
     (tmp_path / "test").mkdir()
     shutil.copyfile(Path(__file__).with_name("vectors.mjs"), tmp_path / "test" / "vectors.mjs")
     bundled = tmp_path / "vectors.mjs"
     words = [
-        node_modules() / "esbuild" / "bin" / "esbuild", "test/vectors.mjs", "--bundle", "--platform=node", "--format=esm",
+        install_node_modules() / "esbuild" / "bin" / "esbuild", "test/vectors.mjs", "--bundle", "--platform=node", "--format=esm",
         f"--outfile={bundled}", "--log-level=warning",
     ]  # fmt: skip
     node.run("node", words, what="build the test", cwd=tmp_path, timeout_s=120)

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from builder.bundle import Bundle
-from builder.bundle.tensors import tensor_to_pixels
+from builder.bundle.tensors import make_pixels
 from builder.graph.samples import read_sample
 from builder.pipeline.story import convert
 from builder.project.project import Project, open_project
 from builder.quality.features import Features
-from builder.quality.style import edges_kept, feature_maps, gram_distance
+from builder.quality.style import compute_feature_maps, measure_edges_kept, measure_gram_distance
 from builder.sources import make_specs
 from builder.sources.checkpoint import load_module
 from builder.steps.listener import Silent
-from builder.steps.train import list_photographs, style_pictures
+from builder.steps.train import find_style_pictures, list_photographs
 from builder.training.run import read_style
 
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
@@ -37,7 +37,7 @@ def test_every_network_has_a_recipe_and_a_card(project: Project) -> None:
     assert section is not None
     assert list_photographs(project, section)
     card = (project.folder / "README.md").read_text(encoding="utf-8")
-    for path in style_pictures(project, section):
+    for path in find_style_pictures(project, section):
         assert path.name in card
     for word in ("licence", "data", "builder train"):
         assert word in card.lower()
@@ -49,7 +49,7 @@ def test_pictures_come_nearer_to_the_style_and_stay_what_they_show(project: Proj
 
     section = project.config.train
     assert section is not None
-    (style,) = (read_style(path, section.style_side) for path in style_pictures(project, section))
+    (style,) = (read_style(path, section.style_side) for path in find_style_pictures(project, section))
     inputs, (output, *_) = make_specs(project.config, project.folder, (project.config.input[0].shape,))
     network, features = load_module(project.folder, project.config), Features()
     with torch.no_grad():
@@ -60,9 +60,11 @@ def test_pictures_come_nearer_to_the_style_and_stay_what_they_show(project: Proj
         picture = torch.from_numpy(sample[inputs[0].name])
         with torch.no_grad():
             made = network(picture)
-        before, after = (tensor_to_pixels(value.numpy(), output) / 255 for value in (picture, made))
-        distances.append([gram_distance(feature_maps(features, pixels), wanted) for pixels in (before, after)])
-        kept.append(edges_kept(after, before))
+        before, after = (make_pixels(value.numpy(), output) / 255 for value in (picture, made))
+        distances.append(
+            [measure_gram_distance(compute_feature_maps(features, pixels), wanted) for pixels in (before, after)]
+        )
+        kept.append(measure_edges_kept(after, before))
     before, after = np.mean(distances, axis=0)
     assert after < 0.67 * before
     assert min(share for share in kept if share is not None) > 0.5

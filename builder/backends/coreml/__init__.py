@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 _SMALLEST_COMPRESSED = 10
 
 
-def options_kind() -> type[Options]:
+def load_options_kind() -> type[Options]:
     """The keys that Core ML alone has in [[variant]]."""
     from builder.backends.coreml.options import CoreMLOptions
 
     return CoreMLOptions
 
 
-def float_file() -> FloatFile | None:
+def describe_float_file() -> FloatFile | None:
     """Every plan is converted by itself."""
     return None
 
 
-def half_limits() -> HalfLimits | None:
+def describe_half_limits() -> HalfLimits | None:
     """Layers whose values are too large for fp16 get fp32 before a phone shows a black picture."""
     from builder.backends.coreml import half_range
 
@@ -89,9 +89,9 @@ def find_unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
 def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
     """fp16 where all layers compute in fp16; variances stay in fp32 all the same."""
-    from builder.backends.coreml.compute import all_in_fp16
+    from builder.backends.coreml.compute import is_all_in_fp16
 
-    return "fp16" if all_in_fp16(plan.scheme(name) for name in layers.names()) else "fp32"
+    return "fp16" if is_all_in_fp16(plan.scheme(name) for name in layers.names()) else "fp32"
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
@@ -170,7 +170,7 @@ def read_between(path: Path) -> str:
     return "float"
 
 
-def structure_of(path: Path) -> str | None:
+def find_structure(path: Path) -> str | None:
     """What Core ML executes is decided on the phone."""
     return None
 
@@ -222,10 +222,10 @@ def execution(delegate: str) -> Execution:
     why = (
         None if sys.platform == "darwin" else "Core ML runs on Apple's systems alone: the saved program was interpreted"
     )
-    return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1), unproven=why)
+    return Execution(runtime=describe_runtime(), open=partial(runner, threads=os.cpu_count() or 1), unproven=why)
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     """Which of the two `runner` uses."""
     import platform
 
@@ -239,19 +239,19 @@ def needs() -> tuple[Need, ...]:
     return ()
 
 
-def minimum_runtime(path: Path) -> str:
+def read_minimum_runtime(path: Path) -> str:
     """The oldest iOS that loads the file, from its specification version."""
-    from builder.backends.coreml.program import minimum_ios
+    from builder.backends.coreml.program import read_minimum_ios
 
-    return minimum_ios(path)
+    return read_minimum_ios(path)
 
 
-def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+def predict_peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
     """The package's bytes plus the largest set of activations alive at once."""
-    from builder.backends.coreml.program import largest_live_set, load_program
-    from builder.bundle import tree_bytes
+    from builder.backends.coreml.program import load_program, measure_largest_live_set
+    from builder.bundle import count_tree_bytes
 
-    return tree_bytes(path) + largest_live_set(load_program(path))
+    return count_tree_bytes(path) + measure_largest_live_set(load_program(path))
 
 
 def _require_known(delegate: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from builder.backends.coreml.match import find_placeholders, weight_of
+from builder.backends.coreml.match import find_placeholders, find_weight
 from builder.backends.coreml.norms import AVERAGES, is_averaged_square, match_norms
 from builder.graph.model import Model
 from builder.precision.scheme import Scheme
@@ -24,7 +24,7 @@ def choose_precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme]
     `schemes` are those of the layers, `norms` those of the norms that the plan names.
     """
     layer_of = {placeholder: layer for layer, placeholder in find_placeholders(model).items()}
-    elsewhere = all_in_fp16(schemes.values())
+    elsewhere = is_all_in_fp16(schemes.values())
     variances: set[str] = set()  # outputs of the ops kept in fp32
     named: dict[str, bool] | None = None  # ops of the norms that the plan names -> in fp16
 
@@ -33,7 +33,7 @@ def choose_precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme]
         if named is None:  # before the first op is changed
             norms_of_block = match_norms(list(op.enclosing_block.operations), model) if norms else {}
             named = {op.name: in_fp16(scheme) for norm, scheme in norms.items() for op in norms_of_block[norm]}
-        var = weight_of(op)
+        var = find_weight(op)
         layer = layer_of.get(var.name) if var is not None else None
         if layer is not None:
             return in_fp16(schemes[layer])
@@ -46,7 +46,7 @@ def choose_precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme]
     return coreml_tools.transform.FP16ComputePrecision(op_selector=select)
 
 
-def variance_ops(program: Any) -> set[str]:
+def find_variance_ops(program: Any) -> set[str]:
     """Names of the ops of a saved program that stay in fp32 in any file."""
     variances: set[str] = set()
     names: set[str] = set()
@@ -61,7 +61,7 @@ def in_fp16(scheme: Scheme) -> bool:
     return scheme.activation_bits == 16
 
 
-def all_in_fp16(schemes: Iterable[Scheme]) -> bool:
+def is_all_in_fp16(schemes: Iterable[Scheme]) -> bool:
     """Whether there are layers and all compute in fp16."""
     answers = [in_fp16(scheme) for scheme in schemes]
     return bool(answers) and all(answers)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.coreml.compute import choose_precision
-from builder.backends.coreml.images import giving_pixels, image_input, image_output
+from builder.backends.coreml.images import give_pixels, make_image_input, make_image_output
 from builder.backends.coreml.match import find_placeholders
 from builder.backends.coreml.package import write_package
 from builder.backends.coreml.palette import make_palettizer
@@ -48,7 +48,7 @@ def to_mlpackage(
     """Convert, compress and save. Raises ConversionError, and ConfigError for a deployment target that is too old."""
     _check_names((*model.inputs, *model.outputs))
     coremltools = import_coremltools()
-    system = deployment_target or oldest_system(plan)
+    system = deployment_target or find_oldest_system(plan)
     require_system(plan, system)
     try:
         with warnings.catch_warnings():
@@ -75,19 +75,19 @@ def _convert(coremltools: Any, model: Model, plan: ResolvedPlan, io: str, system
     program = for_coremltools(with_integer_weights(model) if plan.as_trained else model.program)
     pictures = {spec.name for spec in (*model.inputs, *model.outputs) if io == "images" and spec.kind == "image"}
     if pictures:
-        program = giving_pixels(program, model.outputs)
+        program = give_pixels(program, model.outputs)
     return coremltools.convert(
         program,
         inputs=[
-            image_input(coremltools, spec)
+            make_image_input(coremltools, spec)
             if spec.name in pictures
-            else coremltools.TensorType(name=spec.name, shape=spec.shape, dtype=_border_dtype(spec))
+            else coremltools.TensorType(name=spec.name, shape=spec.shape, dtype=_choose_border_dtype(spec))
             for spec in model.inputs
         ],
         outputs=[
-            image_output(coremltools, spec)
+            make_image_output(coremltools, spec)
             if spec.name in pictures
-            else coremltools.TensorType(name=spec.name, dtype=_border_dtype(spec))
+            else coremltools.TensorType(name=spec.name, dtype=_choose_border_dtype(spec))
             for spec in model.outputs
         ],
         convert_to="mlprogram",
@@ -157,10 +157,10 @@ def _find_largest_pruned(weight: Any, percent: int) -> float:
     return float(np.percentile(magnitudes, percent, method="lower"))
 
 
-def oldest_system(plan: ResolvedPlan) -> str:
+def find_oldest_system(plan: ResolvedPlan) -> str:
     """iOS 16 holds everything but integer activations, which came with iOS 17, and 4-bit linear weights and sparse ones with
     a palette, which came with iOS 18."""
-    return "iOS18" if _newer_layers(plan) else "iOS17" if plan.as_trained else "iOS16"
+    return "iOS18" if _find_newer_layers(plan) else "iOS17" if plan.as_trained else "iOS16"
 
 
 def require_system(plan: ResolvedPlan, system: str) -> None:
@@ -170,7 +170,7 @@ def require_system(plan: ResolvedPlan, system: str) -> None:
             "the checkpoint's integer activations need iOS17, and the variant is made for iOS16; "
             'set deployment_target = "iOS17" on the variant in builder.toml.'
         )
-    layers = _newer_layers(plan)
+    layers = _find_newer_layers(plan)
     if layers and int(system.removeprefix("iOS")) < 18:
         raise ConfigError(
             f"layer {layers[0]!r} is asked for as {plan.scheme(layers[0]).name}, which needs iOS18, and the variant is made for {system}; "
@@ -178,7 +178,7 @@ def require_system(plan: ResolvedPlan, system: str) -> None:
         )
 
 
-def _newer_layers(plan: ResolvedPlan) -> list[str]:
+def _find_newer_layers(plan: ResolvedPlan) -> list[str]:
     schemes = {layer: choice.scheme for layer, choice in plan.choices.items()}
     return [
         layer
@@ -187,7 +187,7 @@ def _newer_layers(plan: ResolvedPlan) -> list[str]:
     ]
 
 
-def _border_dtype(spec: TensorSpec) -> Any:
+def _choose_border_dtype(spec: TensorSpec) -> Any:
     """Core ML has no 64-bit integers at its borders."""
     import numpy as np
 

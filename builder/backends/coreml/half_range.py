@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Reached
 from builder.backends.borders import make_logical
+from builder.backends.coreml.compute import find_variance_ops
 from builder.backends.coreml.compute import in_fp16 as in_fp16
-from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.interpreter import Interpreter
 from builder.backends.coreml.match import match_layers
 from builder.backends.coreml.norms import match_norms
@@ -64,7 +64,7 @@ def measure_reach(path: Path, model: Model, lowered: Lowered, samples: Iterable[
     around: dict[str, float] = dict.fromkeys(model.layers.names(), 0.0)
     after: dict[str, float] = dict.fromkeys(model.layers.names(), 0.0)
     owner: dict[str, str] = {}  # variable -> the layer that it comes from, the first one before there is any
-    kept_in_fp32 = variance_ops(program)
+    kept_in_fp32 = find_variance_ops(program)
     for op in computing_ops(program):
         layer = layer_of.get(op.name)
         sources = [var.name for var in list_variables(op)]
@@ -85,7 +85,7 @@ def measure_reach(path: Path, model: Model, lowered: Lowered, samples: Iterable[
     return by_layer
 
 
-def too_large(plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[str] = ()) -> dict[str, float]:
+def find_too_large(plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[str] = ()) -> dict[str, float]:
     """Layers and norms that the plan computes in fp16 and that must not, with the value that says so."""
     half = {layer for layer, choice in plan.choices.items() if in_fp16(choice.scheme) and layer in known}
     largest: dict[str, float] = {}
@@ -110,7 +110,7 @@ def within_half(
     """The plan with fp32 for those layers and norms (`norms` are the names of the latter), and why by name.
 
     Raises VerificationError where a layer's scheme exists in fp16 only."""
-    large = too_large(plan, known, norms)
+    large = find_too_large(plan, known, norms)
     reasons = {
         layer: f"its values reach {peak:.3g} on the evaluation data, and fp16 ends at {HALF_MAX:g}"
         for layer, peak in large.items()

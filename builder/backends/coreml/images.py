@@ -26,7 +26,7 @@ def scale_and_bias(spec: TensorSpec) -> tuple[list[float], list[float]]:
     return [(high - low) / 255] * 3, [low] * 3
 
 
-def image_input(coremltools: Any, spec: TensorSpec) -> Any:
+def make_image_input(coremltools: Any, spec: TensorSpec) -> Any:
     """An input that takes a picture."""
     scales, bias = scale_and_bias(spec)
     # one number where it can be; by channel in the shape that the product with [1, 3, height, width] needs
@@ -34,8 +34,8 @@ def image_input(coremltools: Any, spec: TensorSpec) -> Any:
     return coremltools.ImageType(name=spec.name, shape=spec.shape, scale=scale, bias=bias, color_layout=_colours(spec))
 
 
-def image_output(coremltools: Any, spec: TensorSpec) -> Any:
-    """An output that gives a picture; its values must be whole numbers of 0..255 (`giving_pixels`)."""
+def make_image_output(coremltools: Any, spec: TensorSpec) -> Any:
+    """An output that gives a picture; its values must be whole numbers of 0..255 (`give_pixels`)."""
     return coremltools.ImageType(name=spec.name, color_layout=_colours(spec))
 
 
@@ -43,7 +43,7 @@ def _colours(spec: TensorSpec) -> str:
     return spec.color_order or "RGB"
 
 
-def giving_pixels(program: ExportedProgram, outputs: tuple[TensorSpec, ...]) -> ExportedProgram:
+def give_pixels(program: ExportedProgram, outputs: tuple[TensorSpec, ...]) -> ExportedProgram:
     """The program with its pictures as whole numbers of 0..255, clamped and rounded half up; changed in place."""
     last = next(node for node in program.graph.nodes if node.op == "output")
     results = list(last.args[0])

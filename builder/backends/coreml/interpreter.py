@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.coreml.match import weight_values
+from builder.backends.coreml.match import read_weight
 from builder.backends.coreml.ops import OPS, Arguments
-from builder.backends.coreml.program import dtype_of, is_stored, last_uses, list_operations, list_variables
+from builder.backends.coreml.program import find_last_uses, is_stored, list_operations, list_variables, name_dtype
 from builder.errors import NotExecutedError, VerificationError
 from builder.precision.program import in_list
 
@@ -44,7 +44,7 @@ class Interpreter:
             raise NotExecutedError(f"the interpreter of Core ML files has no {names}; check this variant on a Mac.")
         self._constants = _constants(self._computing)
         self._finished: list[list[str]] = [[] for _ in self._computing]
-        for name, index in last_uses(self._computing).items():
+        for name, index in find_last_uses(self._computing).items():
             if name not in self._outputs and name not in self._constants:
                 self._finished[index].append(name)
 
@@ -75,7 +75,7 @@ class Interpreter:
         """A result as the program stores it."""
         import torch
 
-        return value.to(getattr(torch, _DTYPES[dtype_of(var)]))
+        return value.to(getattr(torch, _DTYPES[name_dtype(var)]))
 
 
 def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:
@@ -87,7 +87,7 @@ def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:
     for op in ops:
         for var in list_variables(op):
             if var.op is not None and is_stored(var.op) and var.name not in constants:
-                value = np.asarray(weight_values(var))
+                value = np.asarray(read_weight(var))
                 if value.dtype.kind in "fiub":
                     constants[var.name] = torch.from_numpy(np.array(value))
     return constants

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.graph.model import Model
 from builder.precision.layers import Layer
-from builder.precision.program import keys_of_stored
+from builder.precision.program import find_keys_of_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +27,12 @@ _OPS = {
     "conv_transpose2d": "conv_transpose",
     "linear": "linear",
 }
-# Of coremltools' pass, see `half_rounding`: values of a tensor that it looks at, and the smallest normal number of fp16.
+# Of coremltools' pass, see `measure_half_rounding`: values of a tensor that it looks at, and the smallest normal number of fp16.
 _TAKEN_FOR_EPSILONS, _SMALLEST_NORMAL = 400, 2.0**-14
 _SUFFIXES = ("_to_fp16", "_quantized", "_palettized", "_sparsified")
 
 
-def weight_of(op: Any) -> Any | None:
+def find_weight(op: Any) -> Any | None:
     """The variable that holds an op's stored weights, or None when they are computed."""
     var = op.inputs.get("weight") if op.op_type in _WEIGHTED else None
     if var is None or var.op is None:
@@ -40,7 +40,7 @@ def weight_of(op: Any) -> Any | None:
     return var if var.op.op_type == "const" or var.op.op_type.startswith("constexpr_") else None
 
 
-def weight_values(var: Any) -> Array:
+def read_weight(var: Any) -> Array:
     """The weights as the op sees them, unpacked."""
     import numpy as np
 
@@ -52,7 +52,7 @@ def weight_values(var: Any) -> Array:
 
 def find_placeholders(model: Model) -> dict[str, str]:
     """Layer name -> name of its weight's placeholder in the exported program."""
-    by_key = {key: name for name, key in keys_of_stored(model.program).items()}
+    by_key = {key: name for name, key in find_keys_of_stored(model.program).items()}
     return {layer.name: by_key[layer.weight] for layer in model.layers.layers}
 
 
@@ -61,11 +61,11 @@ def match_layers(ops: list[Any], model: Model) -> dict[str, list[Any]]:
     names = find_placeholders(model)
     ops_of: dict[str, list[Any]] = {layer.name: [] for layer in model.layers.layers}
     for op in ops:
-        var = weight_of(op)
+        var = find_weight(op)
         if var is None:
             continue
         open_layers = [layer for layer in model.layers.layers if len(ops_of[layer.name]) < layer.uses]
-        stored = _source_name(var.name)
+        stored = _find_source_name(var.name)
         open_layers.sort(key=lambda layer: names[layer.name] != stored)  # stable: execution order within each half
         best = next((layer for layer in open_layers if _is_layer(op, var, layer, model)), None)
         if best is not None:
@@ -73,7 +73,7 @@ def match_layers(ops: list[Any], model: Model) -> dict[str, list[Any]]:
     return ops_of
 
 
-def _source_name(constant: str) -> str:
+def _find_source_name(constant: str) -> str:
     """The placeholder's name that a weight constant was made from."""
     for suffix in reversed(_SUFFIXES[1:]):
         constant = constant.removesuffix(suffix)
@@ -85,7 +85,7 @@ def _is_layer(op: Any, var: Any, layer: Layer, model: Model) -> bool:
 
     if op.op_type != _OPS[layer.op] or tuple(int(size) for size in var.shape) != layer.weight_shape:
         return False
-    actual: Floats = np.asarray(weight_values(var), np.float32)
+    actual: Floats = np.asarray(read_weight(var), np.float32)
     expected: Floats = np.asarray(model.weight(layer), np.float32)
     if var.op.op_type == "constexpr_sparse_to_dense":
         expected = _prune_as_stored(actual, expected)
@@ -99,10 +99,10 @@ def _rounding(op: Any, expected: Floats) -> Floats:
     if op.op_type == "constexpr_sparse_to_dense":
         kept = op.inputs["nonzero_data"].op
         if kept is None or kept.op_type != "constexpr_lut_to_sparse":
-            return half_rounding(expected)
+            return measure_half_rounding(expected)
         return np.where(expected == 0, np.float32(0), _from_palette(kept, expected))
     if op.op_type == "const":
-        return np.zeros_like(expected) if op.outputs[0].val.dtype == np.float32 else half_rounding(expected)
+        return np.zeros_like(expected) if op.outputs[0].val.dtype == np.float32 else measure_half_rounding(expected)
     if op.op_type == "constexpr_lut_to_dense":
         return _from_palette(op, expected)
     if op.op_type not in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
@@ -126,7 +126,7 @@ def _from_palette(op: Any, expected: Floats) -> Floats:
     palette = np.sort(np.asarray(op.inputs["lut"].val, np.float32).reshape(-1))
     place = np.clip(np.searchsorted(palette, expected), 1, palette.size - 1)
     nearest = np.minimum(np.abs(palette[place - 1] - expected), np.abs(palette[place] - expected))
-    return np.asarray(nearest * 1.001 + 2 * half_rounding(expected), np.float32)
+    return np.asarray(nearest * 1.001 + 2 * measure_half_rounding(expected), np.float32)
 
 
 def _prune_as_stored(actual: Floats, expected: Floats) -> Floats:
@@ -139,7 +139,7 @@ def _prune_as_stored(actual: Floats, expected: Floats) -> Floats:
     return np.where(kept, expected, np.float32(0))
 
 
-def half_rounding(values: Floats) -> Floats:
+def measure_half_rounding(values: Floats) -> Floats:
     """Half a unit in the last place of fp16: 2^-11 of a normal number, 2^-25 below.
 
     In tensors of fewer than 400 values coremltools takes what is below the normal numbers for an epsilon, and makes it the smallest

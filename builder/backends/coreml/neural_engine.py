@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from builder.backends.coreml.program import computing_ops, dtype_of, load_program
+from builder.backends.coreml.program import computing_ops, load_program, name_dtype
 from builder.bundle import Coverage
 
 _PRODUCTS = ("conv", "conv_transpose", "linear", "matmul")
@@ -40,7 +40,7 @@ def _explain_left(op: Any) -> str | None:
     dilations = op.inputs.get("dilations")
     if op.op_type in known["dilated"] and dilations is not None and any(int(size) > 1 for size in dilations.val):
         return "dilated; use a larger kernel or two convolutions"
-    if op.op_type != "cast" and op.outputs and dtype_of(op.outputs[0]) == "fp32":
+    if op.op_type != "cast" and op.outputs and name_dtype(op.outputs[0]) == "fp32":
         return "computes in fp32; use the scheme fp16"
     return None
 

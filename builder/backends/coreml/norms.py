@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.coreml.match import half_rounding
+from builder.backends.coreml.match import measure_half_rounding
 from builder.graph.model import Model
-from builder.precision.norms import NormCall, norm_calls
+from builder.precision.norms import NormCall, find_norm_calls
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ class Norm:
 
 def match_norms(ops: list[Any], model: Model) -> dict[str, list[Any]]:
     """The ops of every norm over all its calls; a norm of which a call was not found has an empty list."""
-    calls = norm_calls(model.program, model.layers.names())
+    calls = find_norm_calls(model.program, model.layers.names())
     ops_of: dict[str, list[Any]] = {call.name: [] for call in calls}
     open_calls = list(calls)
     for norm in _norms(ops):
@@ -171,4 +171,4 @@ def _near(stored: Any, wanted: Values | None, plain: float) -> bool:
     wanted = np.full_like(actual, plain) if wanted is None else wanted
     if actual.shape != wanted.shape:
         return False
-    return bool(np.all(np.abs(actual - wanted) <= half_rounding(wanted)))
+    return bool(np.all(np.abs(actual - wanted) <= measure_half_rounding(wanted)))

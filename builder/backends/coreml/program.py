@@ -98,7 +98,7 @@ def list_variables(op: Any) -> Iterator[Any]:
                 yield var
 
 
-def last_uses(ops: list[Any]) -> dict[str, int]:
+def find_last_uses(ops: list[Any]) -> dict[str, int]:
     """Name of a variable -> index of the last of `ops` that makes or reads it."""
     last: dict[str, int] = {}
     for index, op in enumerate(ops):
@@ -107,24 +107,24 @@ def last_uses(ops: list[Any]) -> dict[str, int]:
     return last
 
 
-def dtype_of(value: Any) -> str:
+def name_dtype(value: Any) -> str:
     """`fp16`, `fp32`, `int8`, ... of a MIL variable."""
     from coremltools.converters.mil.mil import types
 
     return str(types.builtin_to_string(value.dtype))
 
 
-def minimum_ios(path: Path) -> str:
+def read_minimum_ios(path: Path) -> str:
     version = int(load_spec(path).specificationVersion)
     if version not in SYSTEMS:
         raise VerificationError(f"{path} has specification version {version}, which no known iOS states.")
     return SYSTEMS[version]
 
 
-def largest_live_set(program: Any) -> int:
+def measure_largest_live_set(program: Any) -> int:
     """Bytes of the largest set of activations alive at once, in the program's own order of execution."""
     ops = computing_ops(program)
-    last_use = last_uses(ops)
+    last_use = find_last_uses(ops)
     for output in program.functions["main"].outputs:
         last_use[output.name] = len(ops)
     alive = {name: _bytes(var) for name, var in program.functions["main"].inputs.items()}
@@ -140,4 +140,4 @@ def _bytes(var: Any) -> int:
     """0 where the values themselves decide a size (`non_zero`): it is not known."""
     from coremltools.converters.mil.mil.types.symbolic import any_symbolic
 
-    return 0 if any_symbolic(var.shape) else math.prod(map(int, var.shape)) * _BITS.get(dtype_of(var), 32) // 8
+    return 0 if any_symbolic(var.shape) else math.prod(map(int, var.shape)) * _BITS.get(name_dtype(var), 32) // 8

@@ -53,7 +53,7 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
         table[target] = _fmod
     rounded = (torch.ops.aten.remainder, torch.ops.aten.floor_divide)
     for target in [target for target in targets if getattr(target, "overloadpacket", None) in rounded]:
-        table[target] = _remainder if "remainder" in str(target) else _floor_divide
+        table[target] = _remainder if "remainder" in str(target) else _divide_floored
     for target in targets & {torch.ops.aten.div.Tensor_mode, torch.ops.aten.div.Scalar_mode}:
         table[target] = _divide
     for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
@@ -115,10 +115,10 @@ def _fmod(x: Tensor, y: Tensor | float) -> Tensor:
 
 def _remainder(x: Tensor | float, y: Tensor | float) -> Any:
     """coremltools takes a floor division by 1 for one that does nothing, of fractions too."""
-    return x - _floor_divide(x, y) * y if _is_float(x) or _is_float(y) else NotImplemented
+    return x - _divide_floored(x, y) * y if _is_float(x) or _is_float(y) else NotImplemented
 
 
-def _floor_divide(x: Tensor | float, y: Tensor | float) -> Any:
+def _divide_floored(x: Tensor | float, y: Tensor | float) -> Any:
     import torch
 
     return torch.floor(x / y) if _is_float(x) or _is_float(y) else NotImplemented  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def _floor_divide(x: Tensor | float, y: Tensor | float) -> Any:
 def _divide(x: Tensor, y: Tensor | float, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "trunc" and (_is_float(x) or _is_float(y)):
         return _trunc(x / y)
-    return _floor_divide(x, y) if rounding_mode == "floor" else x / y if rounding_mode is None else NotImplemented
+    return _divide_floored(x, y) if rounding_mode == "floor" else x / y if rounding_mode is None else NotImplemented
 
 
 def _is_float(value: Any) -> bool:

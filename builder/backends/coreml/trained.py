@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from builder.backends.coreml.match import weight_of
-from builder.backends.coreml.program import dtype_of
+from builder.backends.coreml.match import find_weight
+from builder.backends.coreml.program import name_dtype
 from builder.precision.quantizers import Grid, Integers
 
 _FUSED = ("relu", "relu6", "clip", "clamped_relu")
 
 
-def integers_of(op: Any) -> Integers | None:
+def read_op_integers(op: Any) -> Integers | None:
     """What a layer's op computes with; None where it has floats on one side."""
     import numpy as np
 
-    var, source = weight_of(op), op.inputs["x"].op
+    var, source = find_weight(op), op.inputs["x"].op
     if var is None or source is None or source.op_type != "dequantize":
         return None
     if var.op.op_type == "constexpr_affine_dequantize":
@@ -33,7 +33,7 @@ def integers_of(op: Any) -> Integers | None:
     return Integers(
         weight=_make_signed(integers),
         weights=Grid(scale=tuple(map(float, scale)), zero_point=zero * (scale.size if len(zero) == 1 else 1)),
-        inputs=_grid(source, dtype_of(source.inputs["input"])),
+        inputs=_grid(source, name_dtype(source.inputs["input"])),
         outputs=_after(op),
     )
 
@@ -43,7 +43,9 @@ def _after(op: Any) -> Grid | None:
     readers = op.outputs[0].child_ops
     if len(readers) == 1 and readers[0].op_type in _FUSED:
         readers = readers[0].outputs[0].child_ops
-    grids = {_grid(reader, dtype_of(reader.outputs[0])) if reader.op_type == "quantize" else None for reader in readers}
+    grids = {
+        _grid(reader, name_dtype(reader.outputs[0])) if reader.op_type == "quantize" else None for reader in readers
+    }
     return grids.pop() if len(grids) == 1 else None
 
 

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from builder.precision.scheme import Scheme
 
 
-def options_kind() -> type[Options]:
+def load_options_kind() -> type[Options]:
     """It has no keys of its own in [[variant]]."""
     from builder.backends.options import Options
 
     return Options
 
 
-def float_file() -> FloatFile | None:
+def describe_float_file() -> FloatFile | None:
     """Every plan is converted by itself."""
     return None
 
 
-def half_limits() -> HalfLimits | None:
+def describe_half_limits() -> HalfLimits | None:
     """A rewrite looks after it."""
     return None
 
@@ -68,9 +68,9 @@ def find_unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
 def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
     """fp16 where the plan gives nothing but fp16."""
-    from builder.backends.executorch.schemes import all_in_half
+    from builder.backends.executorch.schemes import is_all_in_half
 
-    return "fp16" if all_in_half(plan) else "fp32"
+    return "fp16" if is_all_in_half(plan) else "fp32"
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
@@ -107,9 +107,9 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
 def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
     """What the calls of every layer compute with; None for floats on one side."""
     from builder.backends.executorch.match import find_layers
-    from builder.backends.executorch.trained import integers_of
+    from builder.backends.executorch.trained import read_op_integers
 
-    return {layer: [integers_of(op) for op in ops] for layer, ops in find_layers(_ops(path), model).items()}
+    return {layer: [read_op_integers(op) for op in ops] for layer, ops in find_layers(_ops(path), model).items()}
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:
@@ -127,7 +127,7 @@ def read_between(path: Path) -> str:
     return "float"
 
 
-def structure_of(path: Path) -> str | None:
+def find_structure(path: Path) -> str | None:
     """Kernels are chosen inside XNNPACK's payload, which holds the values too."""
     return None
 
@@ -146,13 +146,13 @@ def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 def coverage(path: Path, delegate: str) -> Coverage:
     """What the delegate takes, from the file: lowering has already decided it."""
-    from builder.backends.executorch.delegation import xnnpack_coverage
+    from builder.backends.executorch.delegation import describe_xnnpack_coverage
     from builder.backends.executorch.pte import load
     from builder.backends.executorch.xnnpack import read_graphs
 
     _require_known(delegate)
     program = load(path)
-    return xnnpack_coverage(program, read_graphs(program))
+    return describe_xnnpack_coverage(program, read_graphs(program))
 
 
 def predict_coverage(path: Path, delegate: str) -> tuple[Coverage, ...]:
@@ -178,14 +178,14 @@ def execution(delegate: str) -> Execution:
     from builder.backends.base import Execution
 
     _require_known(delegate)
-    return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
+    return Execution(runtime=describe_runtime(), open=partial(runner, threads=os.cpu_count() or 1))
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     """What `runner` executes with."""
     from builder.backends.executorch import runtime
 
-    return runtime.runtime_name()
+    return runtime.describe_runtime()
 
 
 def needs() -> tuple[Need, ...]:
@@ -193,19 +193,19 @@ def needs() -> tuple[Need, ...]:
     return ()
 
 
-def minimum_runtime(path: Path) -> str:
+def read_minimum_runtime(path: Path) -> str:
     """What the file states: the version of the program's schema, and of XNNPACK's payload where there is one."""
     from builder.backends.executorch.pte import load
-    from builder.backends.executorch.xnnpack import payload_formats
+    from builder.backends.executorch.xnnpack import read_payload_formats
 
     program = load(path)
-    formats = payload_formats(program)
+    formats = read_payload_formats(program)
     return f"ExecuTorch program schema {program.version}" + (
         f" with XNNPACK payload {', '.join(formats)}" if formats else ""
     )
 
 
-def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+def predict_peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
     """See `memory.py` for the formula."""
     from builder.backends.executorch.memory import predict_peak
     from builder.backends.executorch.pte import load

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Seen
 from builder.backends.executorch.loading import find_refusal, keep_least
-from builder.backends.executorch.schemes import all_in_half
+from builder.backends.executorch.schemes import is_all_in_half
 from builder.bundle import Binding, TensorSpec
-from builder.errors import ConversionError, EdgebundleError, reason_of
+from builder.errors import ConversionError, EdgebundleError, find_reason
 from builder.graph.model import Model
 from builder.graph.origins import Origin, list_origins
 from builder.precision.plan import ResolvedPlan
@@ -60,7 +60,7 @@ def _make_program(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple
     try:
         if plan.as_trained:
             program = as_it_is(model)
-        elif all_in_half(plan):
+        elif is_all_in_half(plan):
             program = in_half(model)
         elif any(choice.scheme.name != "fp32" for choice in plan.choices.values()):
             program = quantize(model, plan, observed)
@@ -70,7 +70,7 @@ def _make_program(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
-        raise ConversionError(f"ExecuTorch cannot convert the model ({reason_of(error)}).") from error
+        raise ConversionError(f"ExecuTorch cannot convert the model ({find_reason(error)}).") from error
 
 
 def _lower(program: ExportedProgram) -> tuple[bytes, tuple[Origin, ...]]:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.engine import Loaded, resident_bytes
+from builder.backends.engine import Loaded, read_resident_bytes
 from builder.backends.executorch.spec import ENGINE
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def load(artifact: str, threads: int, inputs: Arrays) -> Loaded:
     plan = deserialize_pte_binary(Path(artifact).read_bytes()).program.execution_plan[0]
     calls = [step.instr_args for chain in plan.chains for step in chain.instructions]
     delegates = {plan.delegates[call.delegate_index].id for call in calls if isinstance(call, DelegateCall)}
-    before = resident_bytes()
+    before = read_resident_bytes()
     start = time.perf_counter_ns()
     method = runtime.load_program(artifact).load_method("forward")
     load_ns = time.perf_counter_ns() - start

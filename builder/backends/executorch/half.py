@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.precision.activations import CALLS
-from builder.precision.norms import norm_of
+from builder.precision.norms import find_norm
 from builder.precision.program import in_list
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def halve_layers(module: GraphModule, model: Model, names: Collection[str]) -> N
     weights = {layer.weight for layer in model.layers.layers if layer.name in names}
     graph = module.graph
     calls = [node for node in graph.nodes if node.op == "call_function"]
-    half = {node for node in calls if norm_of(node) in names or _is_call(node, weights)}
+    half = {node for node in calls if find_norm(node) in names or _is_call(node, weights)}
     cast: dict[Node, Node] = {}  # what float16 parts read from outside
 
     def look_up(argument: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from builder.errors import ConversionError, reason_of
+from builder.errors import ConversionError, find_reason
 from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import SCHEMES
@@ -37,11 +37,11 @@ def find_refusal(content: bytes, model: Model) -> str | None:
     try:
         method = Runtime.get().load_program(content).load_method("forward")
     except RuntimeError as error:
-        return f"does not load: {reason_of(error)}"
+        return f"does not load: {find_reason(error)}"
     try:
         method.execute(arguments)
     except RuntimeError as error:
-        return f"does not run: {reason_of(error)}"
+        return f"does not run: {find_reason(error)}"
     return None
 
 

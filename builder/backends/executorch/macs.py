@@ -11,12 +11,12 @@ from builder.backends.executorch.xnnpack import Graph, Node
 _PRODUCTS = {"aten::mm.out": (0, 1), "aten::bmm.out": (0, 1), "aten::addmm.out": (1, 2), "aten::linear.out": (0, 1)}
 
 
-def graph_macs(graph: Graph) -> int:
+def count_graph_macs(graph: Graph) -> int:
     """Of one subgraph of XNNPACK."""
-    return sum(node_macs(node, graph) for node in graph.nodes)
+    return sum(count_node_macs(node, graph) for node in graph.nodes)
 
 
-def kernel_macs(program: Program, step: Instruction) -> int:
+def count_kernel_macs(program: Program, step: Instruction) -> int:
     """Of one kernel that the program calls itself."""
     shapes = program.shapes
     if step.kernel == "aten::convolution.out":
@@ -29,7 +29,7 @@ def kernel_macs(program: Program, step: Instruction) -> int:
     return 0
 
 
-def node_macs(node: Node, graph: Graph) -> int:
+def count_node_macs(node: Node, graph: Graph) -> int:
     """Of one node of a subgraph of XNNPACK."""
     result = graph.values[node.output].shape
     if node.filter is not None and node.kind in ("Conv2d", "DepthwiseConv2d", "ConvTranspose2d", "FullyConnected"):

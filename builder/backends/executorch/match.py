@@ -45,7 +45,7 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
             else np.asarray(model.program.state_dict[layer.bias].detach().numpy(), np.float32)
         )
         ranked = [
-            ((not _same_bias(op.bias, bias), index), index)
+            ((not _is_same_bias(op.bias, bias), index), index)
             for index, op in free.items()
             if _is_layer(op, layer, weight)
         ]
@@ -56,7 +56,7 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
                 "so remove it from the model or merge it into its neighbour."
             )
         op = free.pop(min(ranked)[1])
-        if bias is not None and op.bias is not None and op.bias.scale.size and not _same_bias(op.bias, bias):
+        if bias is not None and op.bias is not None and op.bias.scale.size and not _is_same_bias(op.bias, bias):
             raise VerificationError(
                 f"layer {layer.name!r} was quantized wrongly: its bias does not fit 32 bits because calibration saw only values near zero at its "
                 "input, or one of its channels has weights near zero; add samples that use it, or keep it in fp32."
@@ -112,7 +112,7 @@ def _near(stored: Weight, expected: Array) -> bool:
     return bool(np.all(np.abs(actual - expected) <= stored.rounding(actual) + again))
 
 
-def _same_bias(stored: Weight | None, expected: Array | None) -> bool:
+def _is_same_bias(stored: Weight | None, expected: Array | None) -> bool:
     """Whether a bias may be the layer's: only tells layers with equal weights apart."""
     if stored is None or expected is None:
         return stored is None and expected is None

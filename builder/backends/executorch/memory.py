@@ -33,10 +33,15 @@ def predict_peak(file_bytes: int, program: Program, graphs: tuple[Graph, ...]) -
     packed = sum(
         value.constant.nbytes for graph in graphs for value in graph.values.values() if value.constant is not None
     )
-    return file_bytes + sum(program.arenas) + packed + max((largest_live_set(graph) for graph in graphs), default=0)
+    return (
+        file_bytes
+        + sum(program.arenas)
+        + packed
+        + max((measure_largest_live_set(graph) for graph in graphs), default=0)
+    )
 
 
-def largest_live_set(graph: Graph) -> int:
+def measure_largest_live_set(graph: Graph) -> int:
     """Bytes of the graph's inner tensors alive at the worst moment."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}

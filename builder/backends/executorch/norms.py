@@ -13,7 +13,7 @@ from builder.backends.executorch.pte import Instruction, Program
 from builder.backends.executorch.schemes import agree_on_scheme
 from builder.backends.executorch.xnnpack import Graph, Node
 from builder.graph.model import Model
-from builder.precision.norms import norm_of
+from builder.precision.norms import find_norm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,7 @@ def read_realised_norms(program: Program, graphs: tuple[Graph, ...], model: Mode
 def _roots(model: Model) -> list[tuple[str | None, tuple[int, ...]]]:
     """Norm, or None for the network's own, and shape of every reciprocal root of the source."""
     return [
-        (norm_of(node), _sizes(node.meta["val"].shape))
+        (find_norm(node), _sizes(node.meta["val"].shape))
         for node in model.program.graph.nodes
         if node.op == "call_function" and str(node.target) == "aten.rsqrt.default"
     ]

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import ConversionError
-from builder.graph.integer_weights import integer_module
+from builder.graph.integer_weights import make_integer_module
 from builder.graph.model import Model
-from builder.precision.activations import CALLS, layer_output
+from builder.precision.activations import CALLS, find_layer_output
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings, Observation, Observed, check_observed, choose_range
 from builder.precision.scheme import Scheme
@@ -74,7 +74,7 @@ def quantize(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedPr
         prepared(*samples)  # weights are observed by a run, whatever goes in; activations have their ranges
     converted = convert_pt2e(prepared)
     _keep_pads_float(converted)
-    _part_readers(converted)
+    _separate_readers(converted)
     return torch.export.export(converted, samples)
 
 
@@ -85,7 +85,7 @@ def _places(module: GraphModule, model: Model) -> Callable[[str, Side], list[str
     def places(layer: str, side: Side) -> list[str]:
         calls = [n for n in module.graph.nodes if n.op == "call_function" and str(n.target) in CALLS]
         mine = [call for call in calls if str(call.args[1].target) == weights[layer]]
-        return [(_before_casts(call.args[0]) if side == "input" else layer_output(call)).name for call in mine]
+        return [(_before_casts(call.args[0]) if side == "input" else find_layer_output(call)).name for call in mine]
 
     return places
 
@@ -94,14 +94,14 @@ def as_it_is(model: Model) -> ExportedProgram:
     """The program of a network that was trained for integers, with its own quantizers."""
     import torch
 
-    module = integer_module(model)
+    module = make_integer_module(model)
     _keep_pads_float(module)
-    _part_readers(module)
+    _separate_readers(module)
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     return torch.export.export(module, samples)
 
 
-def _part_readers(module: GraphModule) -> None:
+def _separate_readers(module: GraphModule) -> None:
     """A dequantization for each reader: one that two operators share would bring both into one part of the program.
 
     A part that holds the ends of a skip connection, and not the way between, would need its own result.
@@ -166,14 +166,14 @@ def _annotate(
 
     source: Any = call.args[0]
     weight: Any = call.args[1]
-    weights = _weight_spec(model, call, weight)
+    weights = _make_weight_spec(model, call, weight)
     if scheme.mode == "dynamic":
-        inputs = {source: _dynamic_spec(), weight: weights}
+        inputs = {source: _make_dynamic_spec(), weight: weights}
         call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(input_qspec_map=inputs, _annotated=True)
         return
-    last = layer_output(call)
+    last = find_layer_output(call)
     before, after = (
-        _static_spec(_collect_observed(node, observed), layer, what, settings)
+        _make_static_spec(_collect_observed(node, observed), layer, what, settings)
         for node, what in ((_before_casts(source), "input"), (last, "output"))
     )
     call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
@@ -217,7 +217,7 @@ def find_sharing(node: Node) -> set[Node]:
     return nodes
 
 
-def _static_spec(seen: list[Observation | None], layer: str, what: str, settings: CalibrationSettings) -> Any:
+def _make_static_spec(seen: list[Observation | None], layer: str, what: str, settings: CalibrationSettings) -> Any:
     """8 bits for a tensor, with a zero point, for the ranges that were chosen. Raises ConversionError where there is none."""
     import torch
     from torchao.quantization.pt2e.quantizer import FixedQParamsQuantizationSpec
@@ -247,7 +247,7 @@ def _static_spec(seen: list[Observation | None], layer: str, what: str, settings
     )
 
 
-def _dynamic_spec() -> Any:
+def _make_dynamic_spec() -> Any:
     """8 bits for a tensor, with a zero point, for the range that a run sees."""
     import torch
     from torchao.quantization.pt2e import PlaceholderObserver
@@ -263,7 +263,7 @@ def _dynamic_spec() -> Any:
     )
 
 
-def _weight_spec(model: GraphModule, call: Node, weight: Node) -> Any:
+def _make_weight_spec(model: GraphModule, call: Node, weight: Node) -> Any:
     """8 bits without a zero point, one scale for each output channel."""
     import torch
     from torchao.quantization.pt2e import PerChannelMinMaxObserver

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from builder.bundle import Binding
 from builder.bundle.tensors import from_artifact, to_artifact
-from builder.errors import MissingToolError, VerificationError, reason_of
+from builder.errors import MissingToolError, VerificationError, find_reason
 
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     return f"ExecuTorch {metadata.version('executorch')} (XNNPACK)"
 
 
@@ -56,4 +56,4 @@ class ExecuTorchRunner:
         }
 
     def _explain_refusal(self, what: str, error: RuntimeError) -> str:
-        return f"{self._path.name} does not {what} in {runtime_name()} ({reason_of(error)}); it was made by another version, or for another machine: convert it again."
+        return f"{self._path.name} does not {what} in {describe_runtime()} ({find_reason(error)}); it was made by another version, or for another machine: convert it again."

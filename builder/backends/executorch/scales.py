@@ -22,7 +22,7 @@ _PER_TENSOR = 2
 _SCALE = 0
 
 
-def tensor_scales(flatbuffer: bytes) -> list[float | None]:
+def read_tensor_scales(flatbuffer: bytes) -> list[float | None]:
     """Of every value in order; None for one that has not one scale for all."""
     import flatbuffers.table
     from flatbuffers import encode, number_types, packer

@@ -38,7 +38,7 @@ def find_unsupported(layer: Layer, scheme: Scheme) -> str | None:
     return f"ExecuTorch with XNNPACK has no {scheme.name}; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
 
 
-def all_in_half(plan: ResolvedPlan) -> bool:
+def is_all_in_half(plan: ResolvedPlan) -> bool:
     """Whether the whole network is lowered in fp16: all that the plan gives a scheme has this one."""
     return bool(plan.choices) and all(choice.scheme.name == "fp16" for choice in plan.choices.values())
 

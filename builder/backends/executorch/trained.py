@@ -7,7 +7,7 @@ from builder.backends.executorch.ops import WeightedOp
 from builder.precision.quantizers import Grid, Integers
 
 
-def integers_of(op: WeightedOp) -> Integers | None:
+def read_op_integers(op: WeightedOp) -> Integers | None:
     """None where it has floats on one side, or is not XNNPACK's."""
     import numpy as np
 

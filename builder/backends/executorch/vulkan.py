@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from builder.backends.executorch.macs import kernel_macs, node_macs
+from builder.backends.executorch.macs import count_kernel_macs, count_node_macs
 from builder.backends.executorch.pte import Instruction, Program
 from builder.backends.executorch.xnnpack import Graph, Node
 from builder.bundle import Coverage
@@ -25,10 +25,12 @@ def predict_vulkan_coverage(program: Program, graphs: tuple[Graph, ...]) -> Cove
     steps: list[tuple[str, int, str | None]] = []  # name, multiply-accumulates, why it is left
     for step in program.instructions:
         if step.kernel is not None:
-            steps.append((step.kernel, kernel_macs(program, step), _explain_kernel_left(program, step)))
+            steps.append((step.kernel, count_kernel_macs(program, step), _explain_kernel_left(program, step)))
         elif step.delegate in by_delegate:
             graph = by_delegate[step.delegate]
-            steps += [(node.kind, node_macs(node, graph), _explain_node_left(node, graph)) for node in graph.nodes]
+            steps += [
+                (node.kind, count_node_macs(node, graph), _explain_node_left(node, graph)) for node in graph.nodes
+            ]
     taken = [why is None for _, _, why in steps]
     return Coverage(
         delegate="vulkan",

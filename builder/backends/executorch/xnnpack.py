@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder import process
 from builder.backends.executorch.pte import Program
-from builder.backends.executorch.scales import tensor_scales
+from builder.backends.executorch.scales import read_tensor_scales
 from builder.errors import MissingToolError, VerificationError
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def read_graphs(program: Program) -> tuple[Graph, ...]:
     for number, raw in _decode(flatbuffers).items():
         constants = [_constant(entry, payloads[number], program) for entry in raw["constant_data"]]
         values = {}
-        for entry, scale in zip(raw["xvalues"], tensor_scales(flatbuffers[number]), strict=True):
+        for entry, scale in zip(raw["xvalues"], read_tensor_scales(flatbuffers[number]), strict=True):
             value, identifier = _value(entry, constants)
             values[identifier] = value if scale is None else replace(value, scale=(scale,))
         graphs.append(Graph(delegate=number, values=values, nodes=tuple(_node(entry) for entry in raw["xnodes"])))
     return tuple(graphs)
 
 
-def payload_formats(program: Program) -> tuple[str, ...]:
+def read_payload_formats(program: Program) -> tuple[str, ...]:
     """The identifiers that the XNNPACK payloads of a program carry (`XN01` and so on), each once."""
     formats = {
         _flatbuffer(delegate.payload)[4:8].decode("latin-1") for delegate in program.delegates if delegate.id == NAME

@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from builder.precision.scheme import Scheme
 
 
-def options_kind() -> type[Options]:
+def load_options_kind() -> type[Options]:
     """The keys that TFLite alone has in [[variant]]."""
     from builder.backends.tflite.options import TfliteOptions
 
     return TfliteOptions
 
 
-def float_file() -> FloatFile | None:
+def describe_float_file() -> FloatFile | None:
     """All plans of a source start from one fp32 file."""
     from builder.backends.tflite import floats
 
     return floats
 
 
-def half_limits() -> HalfLimits | None:
+def describe_half_limits() -> HalfLimits | None:
     """The GPU's is looked after by a rewrite."""
     return None
 
@@ -130,10 +130,10 @@ def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
     from builder.backends.tflite.flatbuffer import load_model
     from builder.backends.tflite.graph import read_graph
     from builder.backends.tflite.match import find_layers
-    from builder.backends.tflite.trained import integers_of
+    from builder.backends.tflite.trained import read_op_integers
 
     graph = read_graph(load_model(path))
-    return {layer: [integers_of(graph, use) for use in uses] for layer, uses in find_layers(graph, model).items()}
+    return {layer: [read_op_integers(graph, use) for use in uses] for layer, uses in find_layers(graph, model).items()}
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:
@@ -156,11 +156,11 @@ def read_between(path: Path) -> str:
     return schemes.name_between(read_graph(load_model(path)))
 
 
-def structure_of(path: Path) -> str | None:
+def find_structure(path: Path) -> str | None:
     """Files that differ only in the values of weights and scales share one."""
-    from builder.backends.tflite.structure import structure_sha256
+    from builder.backends.tflite.structure import hash_structure
 
-    return structure_sha256(path)
+    return hash_structure(path)
 
 
 def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
@@ -168,10 +168,10 @@ def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     from builder.backends.tflite import schemes
     from builder.backends.tflite.flatbuffer import load_model
     from builder.backends.tflite.graph import read_graph
-    from builder.backends.tflite.match import all_uses
+    from builder.backends.tflite.match import list_uses
 
     graph = read_graph(load_model(path))
-    return schemes.list_stored_layers(graph, all_uses(graph))
+    return schemes.list_stored_layers(graph, list_uses(graph))
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
@@ -196,7 +196,7 @@ def execution(delegate: str) -> Execution:
     """The delegate itself where this machine can, else LiteRT on the CPU with the reason."""
     from builder.backends.base import Execution
 
-    on_cpu = Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
+    on_cpu = Execution(runtime=describe_runtime(), open=partial(runner, threads=os.cpu_count() or 1))
     return _find_delegate(delegate).execution(on_cpu)
 
 
@@ -205,27 +205,27 @@ def needs() -> tuple[Need, ...]:
     return tuple(need for delegate in DELEGATES.values() for need in delegate.needs())
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     """What `runner` executes with."""
     from builder.backends.tflite import runtime
 
-    return runtime.runtime_name()
+    return runtime.describe_runtime()
 
 
-def minimum_runtime(path: Path) -> str:
+def read_minimum_runtime(path: Path) -> str:
     """The oldest TFLite runtime that knows all ops of the file in their versions, as its metadata states it."""
-    from builder.backends.tflite.flatbuffer import load_model, runtime_version
+    from builder.backends.tflite.flatbuffer import load_model, read_runtime_version
 
-    return f"TFLite {runtime_version(load_model(path)) or 'unknown'}"
+    return f"TFLite {read_runtime_version(load_model(path)) or 'unknown'}"
 
 
-def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+def predict_peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
     """The file's bytes plus the largest set of activations alive at once, without delegates."""
     from builder.backends.tflite.flatbuffer import load_model
     from builder.backends.tflite.graph import read_graph
-    from builder.backends.tflite.memory import largest_live_set
+    from builder.backends.tflite.memory import measure_largest_live_set
 
-    return path.stat().st_size + largest_live_set(read_graph(load_model(path)))
+    return path.stat().st_size + measure_largest_live_set(read_graph(load_model(path)))
 
 
 def _find_delegate(delegate: str) -> FileDelegate:

@@ -47,8 +47,8 @@ def fit_biases(model: Any, before: Graph) -> None:
 
 
 def correct_biases(float_file: bytes, model: Model, plan: ResolvedPlan, observed: Observed) -> bytes:
-    """The float file with `bias_change` added to the bias of every layer whose weights the plan rounds to integers."""
-    from builder.precision.biases import bias_change
+    """The float file with `compute_bias_change` added to the bias of every layer whose weights the plan rounds to integers."""
+    from builder.precision.biases import compute_bias_change
 
     written = read_model(float_file)
     graph = read_graph(written)
@@ -57,11 +57,11 @@ def correct_biases(float_file: bytes, model: Model, plan: ResolvedPlan, observed
         for use in uses:
             place = BIAS[use.op.name]
             seen = observed.get(graph.tensors[use.op.inputs[ACTIVATION[use.op.name]]].name)
-            means = seen.channel_means() if seen is not None and seen.usable else None
+            means = seen.average_channels() if seen is not None and seen.usable else None
             index = use.op.inputs[place] if len(use.op.inputs) > place else -1
             if means is None or index < 0 or graph.tensors[index].data is None:
                 continue
-            change = bias_change(model.weight(layer), layer, plan.scheme(name), means)
+            change = compute_bias_change(model.weight(layer), layer, plan.scheme(name), means)
             if change is not None:
                 values = (dequantize(graph.tensors[index]) + change).astype("<f4")
                 _replace(written, written.subgraphs[0].tensors[index], values)

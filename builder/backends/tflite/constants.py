@@ -22,7 +22,7 @@ class Weights:
     unpacked: bool
 
 
-def weights_of(graph: Graph, op: Op, producers: dict[int, Op]) -> Weights | None:
+def find_weights(graph: Graph, op: Op, producers: dict[int, Op]) -> Weights | None:
     """The weights of an op that has layers' weights, or None when they are computed, or when it is no layer and has none."""
     if len(op.inputs) <= WEIGHT:
         return None

@@ -12,7 +12,7 @@ from builder.backends.tflite.loading import require_running
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
-from builder.errors import ConversionError, VerificationError, reason_of
+from builder.errors import ConversionError, VerificationError, find_reason
 from builder.graph.model import Model
 
 LITERT_TORCH = "litert-torch"
@@ -106,7 +106,7 @@ def convert_by_litert(model: Model, quant_config: Any = None) -> bytes:
         with torch.no_grad():
             content: bytes = litert_torch.convert(wrapped, samples, quant_config=quant_config).model_content()
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
-        raise ConversionError(f"litert-torch cannot convert the model ({reason_of(error)}).") from error
+        raise ConversionError(f"litert-torch cannot convert the model ({find_reason(error)}).") from error
     return content
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.backends.engine import Loaded, resident_bytes
+from builder.backends.engine import Loaded, read_resident_bytes
 from builder.backends.spec import NO_DELEGATE
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def load(artifact: str, threads: int, inputs: Arrays) -> Loaded:
     """Load into LiteRT, whose default op resolver applies XNNPACK where it can; the graph tells whether it did."""
     from ai_edge_litert.interpreter import Interpreter
 
-    before = resident_bytes()
+    before = read_resident_bytes()
     start = time.perf_counter_ns()
     interpreter = Interpreter(model_path=artifact, num_threads=threads)
     interpreter.allocate_tensors()

@@ -137,7 +137,7 @@ def slim(model: Any) -> None:
                 tensor.shapeSignature = None
 
 
-def runtime_version(model: Any) -> str | None:
+def read_runtime_version(model: Any) -> str | None:
     """What the file states as the oldest runtime that loads it, or None when it states nothing."""
     for entry in model.metadata or []:
         if read_text(entry.name) == RUNTIME_KEY:

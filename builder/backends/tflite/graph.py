@@ -72,7 +72,7 @@ class Graph:
 def read_graph(model: Any) -> Graph:
     """The main subgraph of a ModelT."""
     main = model.subgraphs[0]
-    codes = [(op_name(code), int(code.version)) for code in model.operatorCodes]
+    codes = [(name_op(code), int(code.version)) for code in model.operatorCodes]
     return Graph(
         tensors=tuple(_tensor(index, tensor, model) for index, tensor in enumerate(main.tensors)),
         ops=tuple(
@@ -90,7 +90,7 @@ def read_graph(model: Any) -> Graph:
     )
 
 
-def op_name(code: Any) -> str:
+def name_op(code: Any) -> str:
     """The schema's name of an operator code, the custom name for a custom op."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)  # codes above 126 are only in the newer field
     name = _names("BuiltinOperator")[number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.errors import ConversionError, reason_of
+from builder.errors import ConversionError, find_reason
 
 
 def require_running(content: bytes, route: str) -> None:
@@ -14,4 +14,4 @@ def require_running(content: bytes, route: str) -> None:
         interpreter.allocate_tensors()
         interpreter.invoke()
     except (RuntimeError, ValueError) as error:
-        raise ConversionError(f"{route} made a file that does not run in LiteRT ({reason_of(error)}).") from error
+        raise ConversionError(f"{route} made a file that does not run in LiteRT ({find_reason(error)}).") from error

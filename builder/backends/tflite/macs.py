@@ -7,7 +7,7 @@ from math import prod
 from builder.backends.tflite.graph import ACTIVATION, WEIGHT, Graph, Op
 
 
-def op_macs(graph: Graph, op: Op) -> int:
+def count_op_macs(graph: Graph, op: Op) -> int:
     """Of one op. Weights are (O, kh, kw, I), depthwise (1, kh, kw, C), fully connected (O, I)."""
     result = graph.tensors[op.outputs[0]].shape
     if op.name == "BATCH_MATMUL":  # either factor may be transposed: the inner size follows from the number of elements

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.backends.tflite.constants import Weights, dequantize, measure_rounding, weights_of
+from builder.backends.tflite.constants import Weights, dequantize, find_weights, measure_rounding
 from builder.backends.tflite.graph import ACTIVATION, BIAS, Graph, Op
 from builder.errors import VerificationError
 from builder.graph.model import Model
@@ -52,17 +52,17 @@ class Use:
     weights: Weights
 
 
-def use_name(layer: str, number: int) -> str:
+def name_use(layer: str, number: int) -> str:
     """Name of the output tensor of a layer's n-th call: the FQN; later calls of tied weights are numbered."""
     return layer if number == 0 else f"{layer}:{number}"
 
 
-def all_uses(graph: Graph) -> list[Use]:
+def list_uses(graph: Graph) -> list[Use]:
     """Every op with constant weights, in order of execution."""
     producers = graph.producers()
     uses = []
     for op in graph.ops:
-        weights = weights_of(graph, op, producers) if op.name in ACTIVATION else None
+        weights = find_weights(graph, op, producers) if op.name in ACTIVATION else None
         if weights is not None:
             uses.append(Use(op=op, weights=weights))
     return uses
@@ -70,16 +70,16 @@ def all_uses(graph: Graph) -> list[Use]:
 
 def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
     """The ops of every layer, in order of execution. Raises VerificationError for a layer that is not in the file."""
-    free = {use.op.index: use for use in all_uses(graph)}
+    free = {use.op.index: use for use in list_uses(graph)}
     calls = model.calls()
     uses_of: dict[str, list[Use]] = {layer.name: [] for layer in model.layers.layers}
     for scaled in (False, True):  # scaled: the converter multiplied a later constant into the weights
         wanting = [layer for layer in calls if not (scaled and uses_of[layer.name])]
         for layer in wanting:
             bias = _bias(model, layer)
-            name = use_name(layer.name, len(uses_of[layer.name]))
+            name = name_use(layer.name, len(uses_of[layer.name]))
             ranked = [
-                ((graph.tensors[use.op.outputs[0]].name != name, _bias_differs(graph, use.op, bias), index), use)
+                ((graph.tensors[use.op.outputs[0]].name != name, _has_other_bias(graph, use.op, bias), index), use)
                 for index, use in free.items()
                 if _is_layer(use, layer, model, scaled=scaled)
             ]
@@ -103,7 +103,7 @@ def _bias(model: Model, layer: Layer) -> Array | None:
     return None if bias is None else np.asarray(bias, np.float32)
 
 
-def _bias_differs(graph: Graph, op: Op, expected: Array | None) -> bool:
+def _has_other_bias(graph: Graph, op: Op, expected: Array | None) -> bool:
     """Only tells layers with equal weights apart: an integer bias holds other rounding, so only floats are looked at."""
     import numpy as np
 
@@ -134,7 +134,7 @@ def _is_layer(use: Use, layer: Layer, model: Model, *, scaled: bool) -> bool:
         if not _near(actual.reshape(-1)[part], expected.reshape(-1)[part], allowed.reshape(-1)[part]):
             return False
     if scaled:
-        expected = (expected * _channel_factors(actual, expected, channel)).astype(np.float32)
+        expected = (expected * _fit_channel_factors(actual, expected, channel)).astype(np.float32)
         # Twice: the factor is itself estimated from rounded values.
         allowed = (2 * allowed + np.float32(1e-5) * np.abs(actual)).astype(np.float32)
     return _near(actual, expected, allowed)
@@ -146,7 +146,7 @@ def _near(actual: Array, expected: Array, allowed: Array) -> bool:
     return bool(np.all(np.abs(actual - expected) <= allowed))
 
 
-def _channel_factors(actual: Array, expected: Array, channel: int) -> Array:
+def _fit_channel_factors(actual: Array, expected: Array, channel: int) -> Array:
     """Least-squares factor of each output channel, shaped to broadcast."""
     import numpy as np
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from builder.backends.tflite.graph import Graph
 
 
-def largest_live_set(graph: Graph) -> int:
+def measure_largest_live_set(graph: Graph) -> int:
     """Bytes of the activations alive at the worst moment: from the op that makes one to the last that reads it.
 
     Inputs live from the start and outputs to the end, as in the interpreter's arena plan without delegates.

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from builder.backends.tflite.flatbuffer import read_text
-from builder.backends.tflite.graph import BIAS, WEIGHT, op_name
-from builder.backends.tflite.match import Use, use_name
+from builder.backends.tflite.graph import BIAS, WEIGHT, name_op
+from builder.backends.tflite.match import Use, name_use
 
 
 def name_tensors(model: Any, layers: Mapping[str, tuple[Use, ...]], borders: Mapping[int, str]) -> None:
@@ -18,12 +18,12 @@ def name_tensors(model: Any, layers: Mapping[str, tuple[Use, ...]], borders: Map
     would otherwise have to give one tensor the settings of two layers. The signature speaks of `borders` too.
     """
     main = model.subgraphs[0]
-    wanted = _own_names(main, layers)
+    wanted = _choose_own_names(main, layers)
     for index, name in borders.items():
         wanted.setdefault(index, name)
     for op in main.operators:
         for index in op.outputs:
-            wanted.setdefault(int(index), op_name(model.operatorCodes[op.opcodeIndex]).lower())
+            wanted.setdefault(int(index), name_op(model.operatorCodes[op.opcodeIndex]).lower())
     for signature in model.signatureDefs or []:
         for entry in (*signature.inputs, *signature.outputs):
             entry.name = borders[int(entry.tensorIndex)]
@@ -37,24 +37,24 @@ def name_tensors(model: Any, layers: Mapping[str, tuple[Use, ...]], borders: Map
         main.tensors[index].name = _unique(name, taken)
 
 
-def _own_names(main: Any, layers: Mapping[str, tuple[Use, ...]]) -> dict[int, str]:
+def _choose_own_names(main: Any, layers: Mapping[str, tuple[Use, ...]]) -> dict[int, str]:
     """The names of the layers' own tensors, in order of preference: where two tensors want one name, the first gets it."""
     wanted: dict[int, str] = {}
     for layer, uses in layers.items():
-        weight = _own_tensor(main, int(main.operators[uses[0].op.index].inputs[WEIGHT]))
+        weight = _copy_tensor(main, int(main.operators[uses[0].op.index].inputs[WEIGHT]))
         wanted[weight] = f"{layer}.weight"
         for number, use in enumerate(uses):
             op = main.operators[use.op.index]
             op.inputs[WEIGHT] = weight
-            wanted[int(op.outputs[0])] = use_name(layer, number)
+            wanted[int(op.outputs[0])] = name_use(layer, number)
             place = BIAS[use.op.name]
             if len(op.inputs) > place and op.inputs[place] >= 0:
-                op.inputs[place] = _own_tensor(main, int(op.inputs[place]))
-                wanted[int(op.inputs[place])] = f"{use_name(layer, number)}.bias"
+                op.inputs[place] = _copy_tensor(main, int(op.inputs[place]))
+                wanted[int(op.inputs[place])] = f"{name_use(layer, number)}.bias"
     return wanted
 
 
-def _own_tensor(main: Any, index: int) -> int:
+def _copy_tensor(main: Any, index: int) -> int:
     """A copy of a constant's tensor (the constant itself stays shared); its index."""
     main.tensors.append(copy.copy(main.tensors[index]))
     return len(main.tensors) - 1

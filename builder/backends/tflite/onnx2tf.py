@@ -15,7 +15,7 @@ from typing import Any
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.process import ToolError, run_limited
-from builder.storage.environments import ONNX2TF, python_of
+from builder.storage.environments import ONNX2TF, make_python
 
 messages = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "onnx2tf_inside.py"
@@ -29,7 +29,7 @@ OPSET = 18
 
 def convert(model: Model) -> bytes:
     """The file's bytes with pictures in NHWC; it has no signature. Raises ConversionError, and MissingToolError without its environment."""
-    python = python_of(ONNX2TF, messages.warning)  # in the worker's log
+    python = make_python(ONNX2TF, messages.warning)  # in the worker's log
     with tempfile.TemporaryDirectory(prefix="edgebundle-onnx2tf-") as name:
         folder = Path(name)
         _export(model, folder / "model.onnx")

@@ -21,16 +21,16 @@ class TfliteOptions(Options):
 
     def form(self) -> str:
         """`-onnx2tf` for that converter."""
-        return "" if self.other_converter() is None else f"-{self.route}"
+        return "" if self.find_other_converter() is None else f"-{self.route}"
 
-    def other_converter(self) -> OtherConverter | None:
+    def find_other_converter(self) -> OtherConverter | None:
         """onnx2tf."""
         usual = "litert-torch"
         return None if self.route == usual else OtherConverter(environment=ONNX2TF, key="route", usual=usual)
 
     def check(self, plan: ResolvedPlan) -> None:
         """Raises ConfigError for integers of the checkpoint's, which the other converter does not keep."""
-        if plan.as_trained and self.other_converter() is not None:
+        if plan.as_trained and self.find_other_converter() is not None:
             raise ConfigError(
                 f"route = {self.route!r} keeps no integers of a checkpoint ({AS_TRAINED}); remove 'route' from the variant."
             )

@@ -162,7 +162,7 @@ def _activations(graph: Graph, index: int) -> tuple[int, int]:
     return op.inputs[ACTIVATION[op.name]], op.outputs[0]
 
 
-def tensors_of(graph: Graph, uses: Sequence[Use], side: Side) -> list[str]:
+def name_tensors_of(graph: Graph, uses: Sequence[Use], side: Side) -> list[str]:
     """Names of what the calls of a layer read or give."""
     return [graph.tensors[_activations(graph, use.op.index)[side == "output"]].name for use in uses]
 

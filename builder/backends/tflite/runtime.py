@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.graph import ACTIVATION, Graph, Op, read_graph
-from builder.backends.tflite.macs import op_macs
+from builder.backends.tflite.macs import count_op_macs
 from builder.bundle import Binding, Coverage
 from builder.bundle.tensors import from_artifact, to_artifact
 from builder.errors import MissingToolError, VerificationError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     return f"LiteRT {metadata.version('ai-edge-litert')} (XNNPACK)"
 
 
@@ -40,7 +40,7 @@ class LiteRtRunner:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise VerificationError(
-                f"{self._path.name} does not run in {runtime_name()} ({error}); change the plan of the layers it names."
+                f"{self._path.name} does not run in {describe_runtime()} ({error}); change the plan of the layers it names."
             ) from error
         return {
             binding.name: from_artifact(self._interpreter.get_tensor(tensor), binding)
@@ -48,7 +48,7 @@ class LiteRtRunner:
         }
 
 
-def xnnpack_coverage(path: Path) -> Coverage:
+def describe_xnnpack_coverage(path: Path) -> Coverage:
     """What XNNPACK takes, as the runtime decides it: the graph after its delegate has been applied."""
     graph = read_graph(load_model(path))
     nodes = _interpreter(path, threads=1)._get_ops_details()
@@ -57,7 +57,7 @@ def xnnpack_coverage(path: Path) -> Coverage:
     for node in delegates:
         taken |= _inside(graph, [int(i) for i in node["inputs"]], [int(i) for i in node["outputs"]])
     left = tuple(describe(graph, op) for op in graph.ops if op.index not in taken)
-    macs = {op.index: op_macs(graph, op) for op in graph.ops}
+    macs = {op.index: count_op_macs(graph, op) for op in graph.ops}
     return Coverage(
         delegate="xnnpack",
         source="runtime",
@@ -120,6 +120,6 @@ def _interpreter(path: Path, threads: int) -> Any:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise VerificationError(
-            f"{path.name} does not load in {runtime_name()} ({error}); change the plan of the layers it names."
+            f"{path.name} does not load in {describe_runtime()} ({error}); change the plan of the layers it names."
         ) from error
     return interpreter

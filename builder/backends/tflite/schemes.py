@@ -22,7 +22,9 @@ _BITS = {"INT4": 4, "INT8": 8, "INT16": 16}
 def find_unsupported(layer: Layer, scheme: Scheme) -> str | None:
     """Why TFLite cannot do the scheme on the layer and what to ask for instead, or None."""
     if scheme.name not in _KNOWN:
-        other = "weight_only_wi4_afp32" if scheme.weight_bits <= 4 and not _no_int4(layer) else "weight_only_wi8_afp32"
+        other = (
+            "weight_only_wi4_afp32" if scheme.weight_bits <= 4 and not _refuse_int4(layer) else "weight_only_wi8_afp32"
+        )
         return f"TFLite has no {scheme.name}; use {other} on {layer.name!r}."
     if scheme.mode == "dynamic" and layer.op == "conv_transpose2d":
         # LiteRT 2.3 runs it, TFLite 2.14 refuses to prepare it, and no op version tells the two apart.
@@ -30,14 +32,14 @@ def find_unsupported(layer: Layer, scheme: Scheme) -> str | None:
             f"TFLite runtimes of phones have no dynamic int8 for the transposed convolution {layer.name!r}; "
             "use weight_only_wi8_afp32 or static_wi8_ai8 there."
         )
-    if scheme.weight_bits == 4 and (what := _no_int4(layer)):
+    if scheme.weight_bits == 4 and (what := _refuse_int4(layer)):
         return (
             f"TFLite has no 4-bit weights for {what} {layer.name!r}; use weight_only_wi8_afp32 or static_wi8_ai8 there."
         )
     return None
 
 
-def _no_int4(layer: Layer) -> str | None:
+def _refuse_int4(layer: Layer) -> str | None:
     """The kind of layer that no 4-bit kernel exists for. One input channel a group becomes DEPTHWISE_CONV_2D."""
     if layer.op == "depthwise_conv2d" or (layer.op == "conv2d" and layer.weight_shape[1] == 1):
         return "the depthwise convolution"

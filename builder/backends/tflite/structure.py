@@ -17,7 +17,7 @@ from builder.backends.tflite.graph import Tensor, read_graph
 _INDICES = ("INT32", "INT64")  # of constants: shapes, paddings and axes, unless they have a scale and are biases
 
 
-def structure_sha256(file: Path) -> str:
+def hash_structure(file: Path) -> str:
     """Equal for two files that execute the same instructions. Raises VerificationError for what is no TFLite file."""
     model = load_model(file)
     graph = read_graph(model)

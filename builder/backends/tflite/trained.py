@@ -13,7 +13,7 @@ from builder.backends.tflite.convert import convert_by_litert, name_layers
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import ACTIVATION, Graph, Tensor
 from builder.backends.tflite.match import TORCH_LAYOUT, Use
-from builder.backends.tflite.versions import state_versions
+from builder.backends.tflite.versions import write_versions
 from builder.graph.model import Model
 from builder.precision.quantizers import Grid, Integers
 
@@ -28,14 +28,14 @@ def to_trained_file(model: Model) -> tuple[bytes, Lowered]:
     settings = pt2e_quantizer.get_symmetric_quantization_config(is_per_channel=True, is_dynamic=False)
     static = quant_config.QuantConfig(pt2e_quantizer=pt2e_quantizer.PT2EQuantizer().set_global(settings))
     converted = read_model(convert_by_litert(model, static))
-    float_borders(converted)
+    make_borders_float(converted)
     lowered = name_layers(converted, model)
     slim(converted)
-    state_versions(converted)
+    write_versions(converted)
     return write_model(converted), lowered
 
 
-def float_borders(converted: Any) -> None:
+def make_borders_float(converted: Any) -> None:
     """Inputs and outputs of 8-bit integers become floats with a QUANTIZE or DEQUANTIZE: apps of a bundle give and take floats."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -82,7 +82,7 @@ def _conversion(converted: Any, kind: int, source: int, result: int) -> Operator
     return schema.OperatorT(opcodeIndex=place, inputs=[source], outputs=[result])
 
 
-def integers_of(graph: Graph, use: Use) -> Integers | None:
+def read_op_integers(graph: Graph, use: Use) -> Integers | None:
     """What one call computes with; None where it has floats on one side."""
     source, result = graph.tensors[use.op.inputs[ACTIVATION[use.op.name]]], graph.tensors[use.op.outputs[0]]
     weight = use.weights.tensor

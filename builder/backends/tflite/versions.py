@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from builder.backends.tflite.flatbuffer import runtime_version, set_runtime_version
+from builder.backends.tflite.flatbuffer import read_runtime_version, set_runtime_version
 from builder.backends.tflite.graph import Graph, Op, read_graph
 
 _RUNTIME: dict[tuple[str, int], str] = {
@@ -38,12 +38,12 @@ _RUNTIME: dict[tuple[str, int], str] = {
 }
 
 
-def state_versions(model: Any) -> None:
+def write_versions(model: Any) -> None:
     """Give every op its version and write the oldest runtime into the file's metadata."""
     graph = read_graph(model)
     codes: dict[tuple[int, int], int] = {}
     made: list[Any] = []
-    oldest = runtime_version(model) or "1.5.0"
+    oldest = read_runtime_version(model) or "1.5.0"
     for op, found in zip(model.subgraphs[0].operators, graph.ops, strict=True):
         version = max(found.version, _version(found, graph))
         oldest = max(oldest, _RUNTIME.get((found.name, version), oldest), key=_parts)

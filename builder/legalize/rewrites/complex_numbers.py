@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.complex_arithmetic import NoRule, Writer
-from builder.legalize.complex_rules import rule_of
+from builder.legalize.complex_rules import find_rule
 from builder.legalize.rewriting import ARITHMETIC, make_functional
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         writer.node = node
         with graph.inserting_before(node):
             try:
-                result = rule_of(node)(writer, *node.args, **node.kwargs)
+                result = find_rule(node)(writer, *node.args, **node.kwargs)
             except NoRule:
                 _give_back(writer)
                 continue

@@ -37,13 +37,13 @@ _COMPUTED = (
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     import torch
 
-    if not _constant_nodes(program):
+    if not _find_constant_nodes(program):
         return program, 0
     if any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in program.graph.nodes):
         program = make_functional(program)
-    constant = _constant_nodes(program)
+    constant = _find_constant_nodes(program)
     module: Any = program.module(check_guards=False)
-    names = _source_names(program)
+    names = _find_source_names(program)
     kept: dict[Any, torch.Tensor] = {}
     with torch.no_grad():
         for node in list(module.graph.nodes):
@@ -109,13 +109,13 @@ def _make_submodule(module: Any, path: str) -> Any:
     return module
 
 
-def _source_names(program: ExportedProgram) -> dict[str, str]:
+def _find_source_names(program: ExportedProgram) -> dict[str, str]:
     """For every node that parameters alone decide: the name of the weight that it is, after its largest parameter."""
     signature = program.graph_signature
     largest: dict[str, tuple[int, str]] = {}
     for node in program.graph.nodes:
         if node.op == "placeholder" and node.name in signature.inputs_to_parameters:
-            largest[node.name] = (node.meta["val"].numel(), _plain_name(signature.inputs_to_parameters[node.name]))
+            largest[node.name] = (node.meta["val"].numel(), _strip_name(signature.inputs_to_parameters[node.name]))
         elif node.op == "call_function":
             known = [largest[source.name] for source in node.all_input_nodes if source.name in largest]
             if known:
@@ -123,7 +123,7 @@ def _source_names(program: ExportedProgram) -> dict[str, str]:
     return {name: key for name, (_, key) in largest.items()}
 
 
-def _plain_name(key: str) -> str:
+def _strip_name(key: str) -> str:
     """`head.weight` of `head.parametrizations.weight.original1`."""
     for ending, plain in _COMPUTED:
         if ending in key:
@@ -131,7 +131,7 @@ def _plain_name(key: str) -> str:
     return key
 
 
-def _constant_nodes(program: ExportedProgram) -> set[str]:
+def _find_constant_nodes(program: ExportedProgram) -> set[str]:
     """Names of the nodes whose value no input reaches, in place of which a constant of reasonable size can stand."""
     inputs = set(program.graph_signature.user_inputs)
     made_of: dict[str, int] = {}

@@ -20,10 +20,10 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         program,
         {
             "aten.conv1d.default": _one,
-            "aten.conv1d.padding": _one_by_name,
+            "aten.conv1d.padding": _name_one,
             "aten.conv_transpose1d.default": _convolve_one_transposed,
             "aten.conv3d.default": _three,
-            "aten.conv3d.padding": _three_by_name,
+            "aten.conv3d.padding": _name_three,
             "aten.conv_transpose3d.input": _convolve_three_transposed,
         },
     )
@@ -48,7 +48,7 @@ def _one(
     return y.squeeze(2)
 
 
-def _one_by_name(
+def _name_one(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -119,7 +119,7 @@ def _three(
     return y.reshape(n, count, *y.shape[1:]).permute(0, 2, 1, 3, 4)
 
 
-def _three_by_name(
+def _name_three(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,

@@ -44,7 +44,7 @@ def sample(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> A
     # All pictures of a batch side by side, so that one read takes from all of them.
     flat = (x if batch == 1 else x.transpose(0, 1)).reshape(channels, -1)
     points = grid.reshape(-1, len(sizes))
-    first = None if batch == 1 else _first_pixels(batch, math.prod(sizes), math.prod(places))
+    first = None if batch == 1 else _place_first_pixels(batch, math.prod(sizes), math.prod(places))
     near = [
         _neighbours(points[:, len(sizes) - 1 - axis], size, mode, outside, corners) for axis, size in enumerate(sizes)
     ]
@@ -64,7 +64,7 @@ def sample(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> A
     return total.reshape(channels, batch, *places).transpose(0, 1)
 
 
-def _first_pixels(batch: int, pixels: int, places: int) -> Tensor:
+def _place_first_pixels(batch: int, pixels: int, places: int) -> Tensor:
     """Where the picture begins that each of `places` places of each picture reads."""
     import torch
 

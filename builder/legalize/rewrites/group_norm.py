@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import scale, spatial_mean
+from builder.legalize.rewrites.statistics import average_space, scale
 from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def _group_norm(
 
     if x.ndim != 4:
         return NotImplemented
-    centred = x - _group_mean(spatial_mean(x), groups)
-    variance = _group_mean(spatial_mean(centred * centred), groups)
+    centred = x - _group_mean(average_space(x), groups)
+    variance = _group_mean(average_space(centred * centred), groups)
     return scale(centred * torch.rsqrt(variance + eps), weight, bias, (1, -1, 1, 1))
 
 

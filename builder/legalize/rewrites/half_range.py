@@ -36,7 +36,9 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
     if not any(str(node.target) in _EPS for node in program.graph.nodes):
         return program, 0
-    factors = {name: _factor(largest) for name, largest in _largest_sums(program, samples).items() if largest > LIMIT}
+    factors = {
+        name: _factor(largest) for name, largest in _measure_largest_sums(program, samples).items() if largest > LIMIT
+    }
     if not factors:
         return program, 0
     program = program.run_decompositions({})  # a copy: the graph is edited in place
@@ -56,7 +58,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     return program, len(factors)
 
 
-def _largest_sums(program: ExportedProgram, samples: Sequence[Any]) -> dict[str, float]:
+def _measure_largest_sums(program: ExportedProgram, samples: Sequence[Any]) -> dict[str, float]:
     """By norm, the largest sum of squares that a delegate may form for it on these samples."""
     import torch
 
@@ -66,7 +68,7 @@ def _largest_sums(program: ExportedProgram, samples: Sequence[Any]) -> dict[str,
         def run_node(self, node: Node) -> Any:
             if str(node.target) in _EPS:
                 values: Any = self.map_nodes_to_values(node.args[0], node)
-                largest[node.name] = max(largest.get(node.name, 0.0), _largest_sum(values, node))
+                largest[node.name] = max(largest.get(node.name, 0.0), _measure_largest_sum(values, node))
             return super().run_node(node)
 
     watching = Watching(program.module(check_guards=False))
@@ -76,8 +78,8 @@ def _largest_sums(program: ExportedProgram, samples: Sequence[Any]) -> dict[str,
     return largest
 
 
-def _largest_sum(x: Tensor, node: Node) -> float:
-    """Of the squared distances from the mean: over the axes of a layer norm, and at most over one block of a picture (`spatial_mean`)."""
+def _measure_largest_sum(x: Tensor, node: Node) -> float:
+    """Of the squared distances from the mean: over the axes of a layer norm, and at most over one block of a picture (`average_space`)."""
     if "layer_norm" in str(node.target):
         axes = tuple(range(-len(node.args[1]), 0))  # type: ignore[arg-type]
         return float((x - x.mean(axes, keepdim=True)).square().sum(axes).max())

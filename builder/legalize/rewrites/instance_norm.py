@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import scale, spatial_mean
+from builder.legalize.rewrites.statistics import average_space, scale
 from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
@@ -36,6 +36,6 @@ def _instance_norm(
     eps = float(_[1])
     if x.ndim != 4 or not use_input:
         return NotImplemented
-    centred = x - spatial_mean(x)
-    y = centred * torch.rsqrt(spatial_mean(centred * centred) + eps)
+    centred = x - average_space(x)
+    y = centred * torch.rsqrt(average_space(centred * centred) + eps)
     return scale(y, weight, bias, (1, -1, 1, 1))

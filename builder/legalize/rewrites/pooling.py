@@ -195,7 +195,7 @@ def _adaptive_largest_of_rows(x: Tensor, size: Sequence[int]) -> Any:
 
 
 def _adaptive_average_of_frames(x: Tensor, size: Sequence[int]) -> Any:
-    return _adaptive_frames(x, size, "mean") if x.ndim == 5 else NotImplemented
+    return _find_adaptive_frames(x, size, "mean") if x.ndim == 5 else NotImplemented
 
 
 def _adaptive_largest_of_frames(x: Tensor, size: Sequence[int]) -> Any:
@@ -203,11 +203,11 @@ def _adaptive_largest_of_frames(x: Tensor, size: Sequence[int]) -> Any:
 
     if x.ndim != 5:
         return NotImplemented
-    y = _adaptive_frames(x, size, "amax")
+    y = _find_adaptive_frames(x, size, "amax")
     return y, torch.zeros(y.shape, dtype=torch.int64)
 
 
-def _adaptive_frames(x: Tensor, size: Sequence[int], how: str) -> Tensor:
+def _find_adaptive_frames(x: Tensor, size: Sequence[int], how: str) -> Tensor:
     count, high, wide = _triple(list(size))
     return _of_frames(
         x,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC, make_functional, replace_calls
-from builder.precision.program import keys_of_stored
+from builder.precision.program import find_keys_of_stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,7 @@ def _is_stored(program: ExportedProgram, node: Any) -> bool:
     """Whether a value is a parameter, or one that is only turned round."""
     while getattr(node, "op", "") == "call_function" and len(node.all_input_nodes) == 1:
         node = node.all_input_nodes[0]
-    return getattr(node, "name", "") in keys_of_stored(program)
+    return getattr(node, "name", "") in find_keys_of_stored(program)
 
 
 def _has_stored_operand(program: ExportedProgram, node: Node) -> bool:

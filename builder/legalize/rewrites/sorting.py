@@ -138,7 +138,7 @@ def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
     return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
 
 
-def _median_of_all(x: Tensor) -> Any:
+def _take_median_of_all(x: Tensor) -> Any:
     median = _median(x.reshape(-1), 0) if x.ndim else NotImplemented
     return NotImplemented if median is NotImplemented else median[0]
 
@@ -173,7 +173,7 @@ _VALUES: dict[str, Callable[..., Any]] = {
     "aten.sort.default": _sort,
     "aten.sort.stable": _sort_stably,
     "aten.median.dim": _median,
-    "aten.median.default": _median_of_all,
+    "aten.median.default": _take_median_of_all,
     "aten.kthvalue.default": _kth,
     "aten.quantile.scalar": _quantile,
     "aten.topk.default": _largest,

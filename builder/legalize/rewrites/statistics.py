@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LARGEST_BLOCK = 16
 
 
-def spatial_mean(x: Tensor) -> Tensor:
+def average_space(x: Tensor) -> Tensor:
     """Of [N, C, H, W] over height and width, axes kept: the mean of the means of equal blocks.
 
     XNNPACK adds the pixels of a channel one after another in float32, which costs a picture of 64 x 64 some 20 dB behind
@@ -33,7 +33,7 @@ def _block(size: int) -> int:
     return max(part for part in range(1, LARGEST_BLOCK + 1) if size % part == 0)
 
 
-def channel_mean(x: Tensor) -> Tensor:
+def average_channels(x: Tensor) -> Tensor:
     """Of [N, C, H, W] over channels, axis kept: a 1 x 1 convolution whose weights are all 1 / C."""
     import torch
     from torch.nn.functional import conv2d
@@ -41,11 +41,11 @@ def channel_mean(x: Tensor) -> Tensor:
     return conv2d(x, torch.full((1, x.shape[1], 1, 1), 1.0 / x.shape[1], dtype=x.dtype))
 
 
-def trailing_mean(x: Tensor, axes: int) -> Tensor:
+def average_trailing(x: Tensor, axes: int) -> Tensor:
     """Over the last `axes` axes, kept with size 1."""
     outer, inner = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
     flat = x.reshape(1, math.prod(outer), 1, math.prod(inner))
-    return spatial_mean(flat).reshape(*outer, *([1] * axes))
+    return average_space(flat).reshape(*outer, *([1] * axes))
 
 
 def average(x: Tensor, axes: Sequence[int]) -> Tensor | None:
@@ -54,13 +54,13 @@ def average(x: Tensor, axes: Sequence[int]) -> Tensor | None:
     while wanted and wanted[-1] + 1 < x.ndim and x.shape[wanted[-1] + 1] == 1:
         wanted.append(wanted[-1] + 1)  # an axis of size one may be averaged too
     if x.ndim == 4 and wanted == [1]:
-        return channel_mean(x)
+        return average_channels(x)
     if x.ndim == 4 and wanted == [1, 2, 3]:
-        return channel_mean(spatial_mean(x))
+        return average_channels(average_space(x))
     if x.ndim == 4 and wanted == [2, 3]:
-        return spatial_mean(x)
+        return average_space(x)
     if wanted == list(range(x.ndim - len(wanted), x.ndim)):
-        return trailing_mean(x, len(wanted))
+        return average_trailing(x, len(wanted))
     return None
 
 

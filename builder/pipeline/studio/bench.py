@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from builder.bundle import tree_sha256
+from builder.bundle import hash_tree
 from builder.errors import ConfigError, InputError
 from builder.pipeline.studio.pictures import Pictures
 from builder.pipeline.studio.timing import Timer, Untimed
@@ -19,7 +19,7 @@ from builder.plan_search.simulation import Noise
 from builder.plan_search.space import Choice, Space, make_space
 from builder.plan_search.trials import Exporter
 from builder.precision.layers import LayerTable
-from builder.precision.plan import uniform_plan
+from builder.precision.plan import make_uniform_plan
 from builder.precision.presets import PREFIX
 from builder.precision.scheme import parse_scheme
 from builder.project.config import VariantSection
@@ -86,7 +86,7 @@ class Bench:
             return
         try:
             times: Times | str = timer.measure(
-                tree_sha256(step.folder / step.result.artifact), self.section.name, partial(self._bundle, step)
+                hash_tree(step.folder / step.result.artifact), self.section.name, partial(self._bundle, step)
             )
         except Untimed as error:
             times = str(error)
@@ -98,7 +98,7 @@ class Bench:
         root = work / "bundle"
         root.mkdir()
         source = self.exporter.source
-        project = replace(self.exporter.project, found={step.section.name: uniform_plan("fp32")})
+        project = replace(self.exporter.project, found={step.section.name: make_uniform_plan("fp32")})
         write_bundle(project, source, [step], [source], root)
         return root
 
@@ -141,7 +141,7 @@ class Bench:
                     op=layer.op,
                     scheme=now,
                     realised=realised.get(layer.name),
-                    weight_bytes=parse_scheme(now, where="a plan").weight_bytes(layer.weight_shape),
+                    weight_bytes=parse_scheme(now, where="a plan").count_weight_bytes(layer.weight_shape),
                     work=round(layer.macs / macs, 4),
                     options=options,
                     alone_db={scheme: round(db, 1) for scheme, db in damages.items() if db is not None},
@@ -163,7 +163,7 @@ class Bench:
             seconds=trial.seconds,
             failure=trial.failure,
             realised={row.layer: row.realised for row in step.result.layers} if step and done else {},
-            picture=pictures.add(self.section.name, file, reference_of(source)) if file else None,
+            picture=pictures.add(self.section.name, file, find_reference(source)) if file else None,
             times=trial.times if isinstance(trial.times, Times) else None,
             untimed=trial.times if isinstance(trial.times, str) else None,
             figures=None
@@ -175,7 +175,7 @@ class Bench:
         )  # fmt: skip
 
 
-def reference_of(source: SourceStep) -> Path | None:
+def find_reference(source: SourceStep) -> Path | None:
     """The picture that the source model gives for the first sample; None where it gives none."""
     first = source.result.golden_references[0] if source.result.golden_references else ()
     return next((source.folder / tensor.file for tensor in first if tensor.encoding == "png"), None)

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import ConfigError, InputError, Interrupted, OutputError
-from builder.pipeline.studio.bench import Bench, make_bench, reference_of
+from builder.pipeline.studio.bench import Bench, find_reference, make_bench
 from builder.pipeline.studio.pictures import Pictures
 from builder.pipeline.studio.timing import Timer
 from builder.pipeline.studio.view import Figures, StudioView
@@ -63,7 +63,7 @@ class ConfigDesk:
         return make_bench(self._project, self._source, section, exporter)
 
     def view(self) -> StudioView:
-        reference = reference_of(self._source)
+        reference = find_reference(self._source)
         return StudioView(
             title=self._project.config.model.name,
             source=f"{self._project.folder.name}/builder.toml",
@@ -75,7 +75,7 @@ class ConfigDesk:
 
     def predict(self, variant: str, schemes: tuple[str, ...]) -> Figures:
         """What the plan would measure. Raises InputError, also while nothing was measured yet."""
-        bench = self._bench_of(variant)
+        bench = self._make_bench(variant)
         prediction = bench.predict(bench.choice(schemes))
         if prediction is None:
             raise InputError(f"nothing of variant {variant!r} is measured yet; wait for its first export.")
@@ -88,7 +88,7 @@ class ConfigDesk:
 
     def try_plan(self, variant: str, schemes: tuple[str, ...]) -> None:
         """Export and measure it, if that was not done before. Raises InputError, also when too many wait."""
-        bench = self._bench_of(variant)
+        bench = self._make_bench(variant)
         choice = bench.choice(schemes)
         waiting = sum(trial.state == "running" for view in self.view().variants for trial in view.trials)
         if waiting >= MOST_WAITING:
@@ -101,7 +101,7 @@ class ConfigDesk:
 
         Raises InputError for a file that somebody else changed since this session read it, OutputError when it cannot be written.
         """
-        bench = self._bench_of(variant)
+        bench = self._make_bench(variant)
         choice = bench.choice(schemes)
         path = self._project.folder / bench.plan_name
         if self._hash(bench.plan_name) != self._read[variant]:
@@ -128,14 +128,14 @@ class ConfigDesk:
         self._stop.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _bench_of(self, variant: str) -> Bench:
+    def _make_bench(self, variant: str) -> Bench:
         if variant not in self._benches:
             raise InputError(f"there is no variant {variant!r}; load the page again.")
         return self._benches[variant]
 
     def _hash(self, name: str) -> str | None:
         path = self._project.folder / name
-        return file_sha256(path) if path.is_file() else None
+        return hash_file(path) if path.is_file() else None
 
     def _later(self, variant: str, place: int | None) -> None:
         if place is not None:

@@ -16,7 +16,7 @@ from builder.steps.listener import Listener
 
 
 @contextmanager
-def desk_of(source: Path, backends: Sequence[str], listener: Listener) -> Iterator[Desk]:
+def open_desk(source: Path, backends: Sequence[str], listener: Listener) -> Iterator[Desk]:
     """Until the end of the block. Raises MissingToolError, ConfigError, BundleError, SourceError, DataError, ConversionError."""
     require_server()
     with ExitStack() as stack:

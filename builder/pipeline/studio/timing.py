@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from builder import process
 from builder.errors import EdgebundleError, Interrupted
 from builder.pipeline.studio.view import Times
-from builder.plan_search.measured import harness_sha256
-from builder.storage.cache import content_key, keep_entry
+from builder.plan_search.measured import hash_harness
+from builder.storage.cache import keep_entry, make_content_key
 
 DEVICE = "host"
 # Enough for a median by layer; more would keep a user waiting who changes one layer.
@@ -76,7 +76,9 @@ class Timer:
         Raises Untimed where this computer does not execute it or the harness fails, Interrupted.
         """
         computer = [platform.node(), platform.machine(), platform.processor()]
-        key = content_key({"artifact": sha256, "on": [DEVICE, *computer], "runs": INFERENCES, "by": harness_sha256()})
+        key = make_content_key(
+            {"artifact": sha256, "on": [DEVICE, *computer], "runs": INFERENCES, "by": hash_harness()}
+        )
 
         def make(work: Path) -> None:
             (work / KEPT).write_text(self._profile(bundle(work), variant, work).model_dump_json(), encoding="utf-8")

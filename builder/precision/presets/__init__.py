@@ -11,7 +11,7 @@ PREFIX = "preset:"
 _FOLDER = Path(__file__).resolve().parent
 
 
-def preset_names() -> list[str]:
+def list_presets() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
@@ -23,6 +23,6 @@ def plan_path(reference: str, folder: Path) -> Path:
     if not reference.startswith(PREFIX):
         return folder / reference
     name = reference.removeprefix(PREFIX)
-    if name not in preset_names():
-        raise ConfigError(f"unknown preset {name!r}{did_you_mean(name, preset_names())}")
+    if name not in list_presets():
+        raise ConfigError(f"unknown preset {name!r}{did_you_mean(name, list_presets())}")
     return _FOLDER / f"{name}.toml"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.errors import MissingToolError, SourceError, UnsupportedOperation, reason_of
+from builder.errors import MissingToolError, SourceError, UnsupportedOperation, find_reason
 from builder.project.config import Config, InputSection
 from builder.sources.loaded import Loaded
 from builder.sources.own_code import import_own
@@ -34,7 +34,7 @@ def load(path: Path, config: Config, folder: Path) -> Loaded:
     Raises SourceError, UnsupportedOperation naming the layer, and MissingToolError where Keras is not installed."""
     import torch
 
-    from builder.quality.parity import Original, random_sample, torch_run
+    from builder.quality.parity import Original, draw_sample, make_torch_run
     from builder.quality.parity import gate as gate_outputs
     from builder.sources.keras.layers import TO_NCHW, TO_NHWC
     from builder.sources.keras.rebuild import rebuild
@@ -58,7 +58,7 @@ def load(path: Path, config: Config, folder: Path) -> Loaded:
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
     )
-    sample = random_sample(specs, 0)
+    sample = draw_sample(specs, 0)
     imported, islands = rebuild(model, [torch.from_numpy(sample[name]) for name in order])
     imported = replace(
         imported,
@@ -69,7 +69,7 @@ def load(path: Path, config: Config, folder: Path) -> Loaded:
         program = torch.export.export(imported.module(), tuple(torch.from_numpy(sample[spec.name]) for spec in specs))
     except Exception as error:  # torch.export raises what its many parts raise
         raise UnsupportedOperation(
-            f"torch.export cannot capture the Keras model {path}: {reason_of(error)}; its layers {', '.join(islands) or 'all known'} run as Keras "
+            f"torch.export cannot capture the Keras model {path}: {find_reason(error)}; its layers {', '.join(islands) or 'all known'} run as Keras "
             "has them: use layers that are supported, or export the model to ONNX."
         ) from error
 
@@ -84,7 +84,7 @@ def load(path: Path, config: Config, folder: Path) -> Loaded:
 
         where = f"{path.name} (run as they are: {', '.join(islands)})" if islands else path.name
         original = Original(run=reference, runtime=f"Keras {keras.__version__} (torch)")
-        return gate_outputs(original, torch_run(program.module(), specs, outputs), samples, outputs, where=where)
+        return gate_outputs(original, make_torch_run(program.module(), specs, outputs), samples, outputs, where=where)
 
     return Loaded(program=program, gate=gate)
 
@@ -109,7 +109,7 @@ def inspect(path: Path) -> Facts:
         return _inspect_h5(path)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError, EOFError, RuntimeError) as error:
         raise SourceError(
-            f"the model {path} is damaged or no whole Keras model ({reason_of(error)}); save it again with model.save."
+            f"the model {path} is damaged or no whole Keras model ({find_reason(error)}); save it again with model.save."
         ) from error
 
 
@@ -196,7 +196,7 @@ def read(keras: Any, path: Path, own: Mapping[str, Any]) -> Any:
         model = keras.saving.load_model(path, compile=False, safe_mode=True, custom_objects=dict(own))
     except Exception as error:  # Keras raises what its layers' from_config raise
         raise SourceError(
-            f"Keras {keras.__version__} cannot load the model {path}: {reason_of(error)}; custom layers have to be replaced by Keras's own or by keras.ops."
+            f"Keras {keras.__version__} cannot load the model {path}: {find_reason(error)}; custom layers have to be replaced by Keras's own or by keras.ops."
         ) from error
     model.trainable = False
     for variable in model.variables:

@@ -41,7 +41,7 @@ def find_activation(layer: Any) -> Function:
     return getattr(torch, name) if name in ("relu", "sigmoid", "tanh") else getattr(functional, _ACTIVATIONS[name])  # type: ignore[no-any-return]
 
 
-def same_padding(
+def compute_same_padding(
     sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> list[tuple[int, int]]:
     """In front and behind by axis, as TensorFlow's SAME has it: the odd one behind."""
@@ -65,7 +65,7 @@ def _convolution(layer: Any, shape: tuple[int, ...], groups: int, act: Function)
 
     pads = [(0, 0), (0, 0)]
     if layer.padding == "same":
-        pads = same_padding(shape[2:], layer.kernel_size, layer.strides, layer.dilation_rate)
+        pads = compute_same_padding(shape[2:], layer.kernel_size, layer.strides, layer.dilation_rate)
     symmetric = all(front == behind for front, behind in pads)
     padding = tuple(front for front, _ in pads) if symmetric else (0, 0)
 
@@ -327,7 +327,7 @@ def _pooling(kind: str) -> Rebuild:
         from torch.nn import functional
 
         if layer.padding == "same":
-            pads = same_padding(shapes[0][2:], layer.pool_size, layer.strides, (1, 1))
+            pads = compute_same_padding(shapes[0][2:], layer.pool_size, layer.strides, (1, 1))
             if any(pad != (0, 0) for pad in pads):
                 return None
         function = functional.max_pool2d if kind == "max" else functional.avg_pool2d

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.errors import SourceError, reason_of
+from builder.errors import SourceError, find_reason
 from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
@@ -37,14 +37,14 @@ def load(path: Path, config: Config, *, trained: bool = False) -> Loaded:
     Raises SourceError and UnsupportedOperation, naming the input, the tensor or the node."""
     import torch
 
-    from builder.quality.parity import random_sample
+    from builder.quality.parity import draw_sample
     from builder.sources.onnx.bind import bind_inputs, bind_outputs
     from builder.sources.onnx.network import import_graph
     from builder.sources.onnx.read import read
     from builder.sources.onnx.runtime import Reference
     from builder.sources.onnx.simplify import simplify
     from builder.sources.onnx.trained import HOW, build_trained_module
-    from builder.sources.quantized import one_form
+    from builder.sources.quantized import unify_quantizers
 
     model = read(path)
     inputs, outputs = bind_inputs(model, config.input), bind_outputs(model, config.output)
@@ -52,7 +52,7 @@ def load(path: Path, config: Config, *, trained: bool = False) -> Loaded:
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
     )
-    sample = random_sample(specs, 0)
+    sample = draw_sample(specs, 0)
     shapes = {name: value.shape for name, value in reference.raw(sample).items()}
     for section in config.output:
         shape = shapes[section.name]
@@ -70,7 +70,7 @@ def load(path: Path, config: Config, *, trained: bool = False) -> Loaded:
         program = torch.export.export(module, arguments)
     except Exception as error:  # torch.export raises what its many parts raise
         raise SourceError(
-            f"torch.export cannot capture the import of {path}: {reason_of(error)}; please report the model."
+            f"torch.export cannot capture the import of {path}: {find_reason(error)}; please report the model."
         ) from error
 
     file = _File(
@@ -83,7 +83,7 @@ def load(path: Path, config: Config, *, trained: bool = False) -> Loaded:
         original=reference,
         trained=trained,
     )
-    return Loaded(program=one_form(program, HOW) if trained else program, gate=partial(_agreement, file))
+    return Loaded(program=unify_quantizers(program, HOW) if trained else program, gate=partial(_agreement, file))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,28 +104,28 @@ def _agreement(
     file: _File, program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]
 ) -> SourceAgreement:
     """Of the import with ONNX Runtime; a quantized file is compared with its roundings, and without them too. Raises SourceError."""
-    from builder.quality.parity import Original, agree, gate, torch_run
+    from builder.quality.parity import Original, agree, gate, make_torch_run
     from builder.sources.onnx.gate import gate_steps
-    from builder.sources.onnx.runtime import Reference, make_jittered, round_sample, runtime_name
+    from builder.sources.onnx.runtime import Reference, describe_runtime, make_jittered, round_sample
 
     small, original, where = file.small, file.original, file.path.name
     samples = (round_sample(each, file.inputs) for each in samples)
-    runs = torch_run(program.module(), file.specs, outputs)
+    runs = make_torch_run(program.module(), file.specs, outputs)
     names = [b.name for b in file.inputs], [b.name for b in file.outputs]
     if not file.imported.quantized:
         # the noise of fp16 is that of its weights: its inputs are rounded away from a smaller one
         moved = [make_jittered(small, *names, seed) for seed in range(3)] if _has_halves(small) else []
         return gate(
-            Original(run=original, runtime=runtime_name(), again=tuple(moved)), runs, samples, outputs, where=where
+            Original(run=original, runtime=describe_runtime(), again=tuple(moved)), runs, samples, outputs, where=where
         )
     samples = list(samples)
     feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, file.inputs, strict=False)}
     gate_steps(small, file.imported, feed)
-    rounding = runs if file.trained else torch_run(file.imported.module(), file.specs, outputs)
+    rounding = runs if file.trained else make_torch_run(file.imported.module(), file.specs, outputs)
     fused = Reference(file.path, file.inputs, file.outputs, optimized=True)  # its integer kernels round otherwise
     fused.nhwc = original.nhwc
     again: tuple[Run, ...] = (fused, *(make_jittered(small, *names, seed) for seed in range(3)))
-    noisy = Original(run=original, runtime=runtime_name(), again=again)
+    noisy = Original(run=original, runtime=describe_runtime(), again=again)
     agreement = gate(noisy, rounding, samples, outputs, where=where)
     if file.trained:
         return agreement

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.errors import SourceError
 from builder.precision.program import in_list
 from builder.sources.network import Imported, Step
-from builder.sources.onnx.runtime import AT_ONCE, inner_values, runtime_name
+from builder.sources.onnx.runtime import AT_ONCE, compute_inner_values, describe_runtime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def gate_steps(model: ModelProto, imported: Imported, feed: dict[str, Array]) ->
         steps = imported.steps[first : first + AT_ONCE]
         names = {name for step in steps for name in (*step.operands, *step.outputs) if name}
         wanted = sorted(names - set(imported.stored) - set(feed))
-        values = {**feed, **inner_values(model, feed, wanted)}
+        values = {**feed, **compute_inner_values(model, feed, wanted)}
         for step in steps:
             _gate_step(step, imported, values)
 
@@ -51,7 +51,7 @@ def _gate_step(step: Step, imported: Imported, values: dict[str, Array]) -> None
             got.numpy(), values[name], quantizer=step.call.quantizer and step.op == "QuantizeLinear"
         ):
             raise SourceError(
-                f"node {step.node!r} ({step.op}) is imported wrongly: given {runtime_name()}'s own inputs, {name!r} differs; "
+                f"node {step.node!r} ({step.op}) is imported wrongly: given {describe_runtime()}'s own inputs, {name!r} differs; "
                 "the import is not used: please report the model."
             )
 
@@ -73,4 +73,4 @@ def _agrees(got: Array, want: Array, *, quantizer: bool) -> bool:
     if want.dtype.kind != "f":
         return bool(np.array_equal(got, want))
     spread = float(want.max() - want.min()) if want.size else 0.0
-    return psnr_db(got, want, max(spread, float(np.abs(want).max(initial=0)), 1e-30)) >= STEP_DB
+    return measure_psnr_db(got, want, max(spread, float(np.abs(want).max(initial=0)), 1e-30)) >= STEP_DB

@@ -65,7 +65,7 @@ class Node:
         """The tensor of an input that does not depend on the network's inputs, or None."""
         return self.values.constants.get(self.inputs[number]) if self.has(number) else None
 
-    def ints_of(self, number: int, what: str) -> list[int] | None:
+    def read_ints(self, number: int, what: str) -> list[int] | None:
         """Integers that an input holds; None where it is omitted. Raises UnsupportedOperation for computed ones."""
         if not self.has(number):
             return None
@@ -74,7 +74,7 @@ class Node:
             raise self.refuse(f"has {what} that depend on the input's values", f"export it with fixed {what}")
         return [int(v) for v in value.reshape(-1).tolist()]
 
-    def number_of(self, number: int, what: str) -> float | int | None:
+    def read_number(self, number: int, what: str) -> float | int | None:
         """The one number that an input holds; None where it is omitted. Raises UnsupportedOperation for a computed one."""
         if not self.has(number):
             return None

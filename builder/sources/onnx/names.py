@@ -15,7 +15,7 @@ NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 _CALLS = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
 
 
-def layer_name(op: str, node: str, scopes: str | None, weights: Sequence[str]) -> str:
+def name_layer(op: str, node: str, scopes: str | None, weights: Sequence[str]) -> str:
     """The dotted name of a node's layer; `weights` are the initializers it takes, `scopes` the dynamo exporter's metadata."""
     for weight in weights:
         owner, _, role = weight.rpartition(".")

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError, reason_of
+from builder.errors import SourceError, find_reason
 from builder.precision.program import in_list
 from builder.sources.network import Call, Imported, Operand, Rounding, Step, Weight
 from builder.sources.onnx.graph import Node, Values
-from builder.sources.onnx.names import NAME_SCOPES, layer_name, make_dotted
+from builder.sources.onnx.names import NAME_SCOPES, make_dotted, name_layer
 from builder.sources.onnx.ops import import_node
 from builder.sources.onnx.roundings import carry_rounding, of_operand
 
@@ -35,10 +35,10 @@ def import_graph(model: ModelProto, samples: Mapping[str, Tensor]) -> Imported:
 
 class _Builder:
     def __init__(self, model: ModelProto, samples: Mapping[str, Tensor]) -> None:
-        from builder.sources.onnx.read import opset_of
+        from builder.sources.onnx.read import read_opset
 
         self.values = Values(samples=dict(samples))
-        self.opset = opset_of(model)
+        self.opset = read_opset(model)
         for tensor in model.graph.initializer:
             self.values.constants[tensor.name] = to_torch(tensor)
         self.inputs = tuple(samples)
@@ -47,7 +47,7 @@ class _Builder:
         self.stored: dict[str, str] = {}  # value name -> parameter name
         self.tensors: dict[str, Tensor] = {}  # parameter name -> tensor
         self.absorbed: set[str] = set()  # outputs of additions that became the bias of a layer
-        self.additions = _bias_additions(model)
+        self.additions = _find_bias_additions(model)
         self.layers: dict[str, str] = {}  # layer name -> the initializer of its weight
         self.roundings: dict[str, Rounding] = {}  # parameter name -> the file's integers
         self.unrounded: list[str] = []
@@ -72,7 +72,7 @@ class _Builder:
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             shapes = ", ".join(str(list(v.shape)) for v in values if v is not None)
             raise SourceError(
-                f"node {node.name!r} ({node.op}) rejects inputs of shapes {shapes}: {reason_of(error)}; "
+                f"node {node.name!r} ({node.op}) rejects inputs of shapes {shapes}: {find_reason(error)}; "
                 "correct 'shape' of the inputs in builder.toml, or the exported graph."
             ) from error
         results = in_list(result)
@@ -109,7 +109,7 @@ class _Builder:
         weights = [o.origin for o in call.operands if isinstance(o, Weight) and o.origin is not None]
         weights += [o for o in call.operands if isinstance(o, str) and o in self.values.constants]
         has_weight = any(isinstance(o, Weight) and o.role == "weight" for o in call.operands)
-        name = make_dotted(layer_name(node.op, node.name, scopes, weights))
+        name = make_dotted(name_layer(node.op, node.name, scopes, weights))
         if has_weight:
             name = self._layer(name, weights, node)
         self.steps.append(
@@ -188,7 +188,7 @@ class _Builder:
         )
 
 
-def _bias_additions(model: ModelProto) -> dict[str, tuple[str, str]]:
+def _find_bias_additions(model: ModelProto) -> dict[str, tuple[str, str]]:
     """By a value that is used once, in an Add: the Add's output, and what is added."""
     uses: dict[str, list[NodeProto]] = {value.name: [] for value in model.graph.output}
     outputs = set(uses)
@@ -219,7 +219,7 @@ def to_torch(tensor: object) -> Tensor:
         )
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise SourceError(
-            f"the stored tensor {name!r} cannot be read ({reason_of(error)}); export it again."
+            f"the stored tensor {name!r} cannot be read ({find_reason(error)}); export it again."
         ) from error
 
 

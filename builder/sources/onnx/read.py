@@ -64,7 +64,7 @@ def read(path: Path) -> ModelProto:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise SourceError(f"the model {path} is not a valid ONNX model ({_line(error)}); export it again.") from error
-    return model if opset_of(model) >= OLDEST_IMPORTED else _renew(model, path)
+    return model if read_opset(model) >= OLDEST_IMPORTED else _renew(model, path)
 
 
 def _renew(model: ModelProto, path: Path) -> ModelProto:
@@ -75,7 +75,7 @@ def _renew(model: ModelProto, path: Path) -> ModelProto:
         renewed: ModelProto = version_converter.convert_version(model, OLDEST_IMPORTED)
     except (RuntimeError, ValueError) as error:
         raise SourceError(
-            f"the model {path} is of opset {opset_of(model)}, and onnx's version converter cannot bring it to {OLDEST_IMPORTED} "
+            f"the model {path} is of opset {read_opset(model)}, and onnx's version converter cannot bring it to {OLDEST_IMPORTED} "
             f"({_line(error)}); export it with opset 17 or 18."
         ) from error
     _keep_resizing(renewed.graph)
@@ -113,7 +113,7 @@ def _check_texts(message: Message, path: Path) -> None:
                 _check_texts(inner, path)
 
 
-def opset_of(model: ModelProto) -> int:
+def read_opset(model: ModelProto) -> int:
     return next((int(entry.version) for entry in model.opset_import if entry.domain in _DOMAINS), 1)
 
 
@@ -121,7 +121,7 @@ def _check_opset(model: ModelProto, path: Path) -> None:
     import onnx
 
     newest = onnx.defs.onnx_opset_version()
-    opset = opset_of(model)
+    opset = read_opset(model)
     if not OLDEST_OPSET <= opset <= newest:
         raise SourceError(
             f"the model {path} is of opset {opset}, supported are {OLDEST_OPSET} to {newest}; export it with opset 17 or 18."
@@ -138,7 +138,7 @@ def _load_external_data(model: ModelProto, path: Path) -> None:
         t
         for f in model.functions
         for n in f.node
-        for t in _node_tensors(n)
+        for t in _walk_node_tensors(n)
         if t.data_location == onnx.TensorProto.EXTERNAL
     ]
     for tensor in external:
@@ -184,15 +184,15 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
         yield sparse.values
         yield sparse.indices
     for node in graph.node:
-        yield from _node_tensors(node)
+        yield from _walk_node_tensors(node)
 
 
-def _node_tensors(node: NodeProto) -> Iterator[TensorProto]:
+def _walk_node_tensors(node: NodeProto) -> Iterator[TensorProto]:
     for attribute in node.attribute:
-        yield from _attribute_tensors(attribute)
+        yield from _walk_attribute_tensors(attribute)
 
 
-def _attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
+def _walk_attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
     if attribute.HasField("t"):
         yield attribute.t
     yield from attribute.tensors
@@ -215,7 +215,7 @@ def _inline(model: ModelProto, path: Path) -> ModelProto:
 
 
 def _check_nodes(model: ModelProto, path: Path) -> None:
-    opset = opset_of(model)
+    opset = read_opset(model)
     for number, node in enumerate(model.graph.node):
         name = node.name or f"{node.op_type}_{number}"
         if not node.op_type:

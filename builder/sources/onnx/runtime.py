@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from builder.errors import SourceError, reason_of
+from builder.errors import SourceError, find_reason
 from builder.sources.onnx.bound import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT_ONCE = 64
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     import onnxruntime
 
     return f"ONNX Runtime {onnxruntime.__version__}"
@@ -52,7 +52,7 @@ class Reference:
             results = self._session.run([b.value for b in self._outputs], feed)
         except Exception as error:  # the runtime's errors have no common base but this
             raise SourceError(
-                f"ONNX Runtime rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
+                f"ONNX Runtime rejects inputs of the shapes in builder.toml: {find_reason(error)}; correct 'shape' of the inputs."
             ) from error
         values = {b.name: np.asarray(value) for b, value in zip(self._outputs, results, strict=True)}
         return {name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in values.items()}
@@ -87,10 +87,10 @@ def _session(model: Path | bytes, *, optimized: bool = False) -> Any:
             str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # the runtime's errors have no common base but this
-        raise SourceError(f"ONNX Runtime cannot load the model: {reason_of(error)}; export it again.") from error
+        raise SourceError(f"ONNX Runtime cannot load the model: {find_reason(error)}; export it again.") from error
 
 
-def inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[str]) -> Tensors:
+def compute_inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[str]) -> Tensors:
     """Values inside a graph, by name. Few at once, as all of a large picture's would not fit."""
     import onnx
 

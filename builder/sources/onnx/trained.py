@@ -62,7 +62,7 @@ def build_trained_module(imported: Imported) -> Module:
 
     network = Network()
     paths = {key: place(network, path, imported.tensors[path]) for key, path in imported.stored.items()}
-    pairs = {path: _weight_pair(network, path, rounding) for path, rounding in imported.roundings.items()}
+    pairs = {path: _make_weight_pair(network, path, rounding) for path, rounding in imported.roundings.items()}
     return network.eval()
 
 
@@ -73,20 +73,20 @@ def _function(step: Step, made: dict[str, Step]) -> Callable[..., Any]:
     if not rounding.high or rounding.axis is not None:
         what = "by channel" if rounding.axis is not None else f"to {rounding.kind}"
         raise SourceError(f"node {step.node!r} ({step.op}) quantizes an activation {what}; {HOW}.")
-    pair = _activation_pair(rounding)
+    pair = _make_activation_pair(rounding)
     if step.op == "QuantizeLinear":
         return pair
-    quantizer = _quantizer_of(step, made)
+    quantizer = _find_quantizer(step, made)
     if quantizer is None:  # integers that the network is given
         return lambda x: pair(step.call.function(x))
-    if quantizer.call.rounding is None or not quantizer.call.rounding.same_grid(rounding):
+    if quantizer.call.rounding is None or not quantizer.call.rounding.has_same_grid(rounding):
         raise SourceError(
             f"node {step.node!r} reads the integers of {quantizer.node!r} with another scale or zero point, which no runtime here does; {HOW}."
         )
     return lambda x: x
 
 
-def _quantizer_of(step: Step, made: dict[str, Step]) -> Step | None:
+def _find_quantizer(step: Step, made: dict[str, Step]) -> Step | None:
     """The QuantizeLinear whose integers a DequantizeLinear reads, through what moves them; None where the network's input is read."""
     source = made.get(step.operands[0] or "")
     while source is not None and source.op != "QuantizeLinear":
@@ -96,7 +96,7 @@ def _quantizer_of(step: Step, made: dict[str, Step]) -> Step | None:
     return source
 
 
-def _activation_pair(rounding: Rounding) -> Callable[[Tensor], Tensor]:
+def _make_activation_pair(rounding: Rounding) -> Callable[[Tensor], Tensor]:
     import torch
 
     q: Any = torch.ops.quantized_decomposed
@@ -109,11 +109,11 @@ def _activation_pair(rounding: Rounding) -> Callable[[Tensor], Tensor]:
     return pair
 
 
-def _weight_pair(network: Module, path: str, rounding: Rounding) -> Pair:
+def _make_weight_pair(network: Module, path: str, rounding: Rounding) -> Pair:
     import torch
 
     if rounding.axis is None:
-        whole = _activation_pair(rounding)
+        whole = _make_activation_pair(rounding)
         return lambda _, value: whole(value)
     q: Any = torch.ops.quantized_decomposed
     scale, zero = place(network, f"{path}_scale", rounding.scale), place(network, f"{path}_zero", rounding.zero)

@@ -17,7 +17,7 @@ from builder.errors import ConversionError, SourceError
 from builder.process import ToolError, run_limited
 from builder.project.config import Config
 from builder.sources.loaded import Loaded
-from builder.storage.environments import TENSORFLOW, TENSORFLOW_KERAS2, python_of
+from builder.storage.environments import TENSORFLOW, TENSORFLOW_KERAS2, make_python
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,12 +36,12 @@ MEMORY_BYTES = 8_000_000_000
 
 def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, UnsupportedOperation, and MissingToolError when the environment cannot be made."""
-    from builder.quality.parity import Original, torch_run
+    from builder.quality.parity import Original, make_torch_run
     from builder.quality.parity import gate as gate_outputs
     from builder.sources import onnx
 
     check(path)
-    python = python_of(TENSORFLOW if path.is_dir() else TENSORFLOW_KERAS2, messages.warning)
+    python = make_python(TENSORFLOW if path.is_dir() else TENSORFLOW_KERAS2, messages.warning)
     request = json.dumps(
         {"inputs": [[t.name, t.shape, t.dtype] for t in config.input], "outputs": [t.name for t in config.output]}
     )
@@ -63,7 +63,7 @@ def load(path: Path, config: Config) -> Loaded:
                 return known[id(sample)]
             return run_model(python, path, request, [sample], outputs)[1][0]
 
-        imported = torch_run(program.module(), specs, outputs)
+        imported = make_torch_run(program.module(), specs, outputs)
         original = Original(run=reference, runtime=f"TensorFlow {version}")
         return gate_outputs(original, imported, kept, outputs, where=path.name)
 

@@ -19,7 +19,7 @@ DEFAULT_FORMATS: tuple[str, ...] = ("aar", "apk", "project")
 AUDITED: tuple[str, ...] = (".apk", ".aar", ".aab")
 
 
-def section_kind() -> type[Section] | None:
+def load_section_kind() -> type[Section] | None:
     """[package.android]."""
     from builder.targets.android.settings import AndroidSection
 
@@ -28,9 +28,9 @@ def section_kind() -> type[Section] | None:
 
 def takes(runtime: Runtime | None, section: AndroidSection | None) -> tuple[str, ...]:
     """The files of the runtime that is packed. Raises ConfigError for an unknown one."""
-    from builder.targets.android.host.flavours import flavour_of
+    from builder.targets.android.host.flavours import find_flavour
 
-    return (flavour_of(runtime).artifact,)
+    return (find_flavour(runtime).artifact,)
 
 
 def make_request(bundle: Bundle, section: AndroidSection | None, folder: Path | None) -> PackageRequest:
@@ -54,9 +54,9 @@ def doctor() -> list[Need]:
     return [*tools.needs(), *gradle.needs()]
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all sources that decide a package: the Gradle project and this package's code."""
-    from builder.targets.android.packaging import sources_sha256 as hash_sources
+    from builder.targets.android.packaging import hash_sources as hash_sources
 
     return hash_sources()
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder import process
-from builder.bundle import Bundle, bundle_folder
+from builder.bundle import Bundle, name_bundle_folder
 from builder.errors import ConversionError
 from builder.targets.android import apkzip, tools
-from builder.targets.android.apk import bundle_entries, code_entries, link, notices_entry
+from builder.targets.android.apk import link, list_bundle_entries, list_code_entries, make_notices_entry
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import HostApp, aapt2, compiler, maven
@@ -62,13 +62,13 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, proje
         work = Path(folder)
         link(request, host, work / "base.apk", "--proto-format")
         packed = models >= LARGE
-        assets = list(bundle_entries(bundle))
-        folder_name = bundle_folder(bundle.manifest.model.name)
+        assets = list(list_bundle_entries(bundle))
+        folder_name = name_bundle_folder(bundle.manifest.model.name)
         own = {f"assets/{folder_name}/{v.file}" for v in bundle.manifest.variants} if packed else set()
         base = [entry for entry in assets if entry.name not in own]
         apkzip.write(
             work / "base.zip",
-            [*_list_linked(work / "base.apk"), *_code(host, bundle), *base, notices_entry(host, bundle)],
+            [*_list_linked(work / "base.apk"), *_code(host, bundle), *base, make_notices_entry(host, bundle)],
         )
         modules = [work / "base.zip"]
         if packed:
@@ -89,14 +89,14 @@ def bundletool(project: Path, *words: str) -> str:
     """What bundletool printed. Raises MissingToolError, ConversionError with its last lines."""
     tools.require("java", "mvn")
     jars = maven.resolve(Catalogue.read(project), {"bundletool": (Wanted(alias="bundletool"),)})["bundletool"]
-    argv: list[str | Path] = ["java", *compiler.JVM, "-cp", compiler.class_path(jars), MAIN, *words]
+    argv: list[str | Path] = ["java", *compiler.JVM, "-cp", compiler.join_class_path(jars), MAIN, *words]
     try:
         done = process.run(argv, timeout_s=LIMIT_S, check=False)
     except process.ToolError as error:
         raise ConversionError(f"could not run bundletool {words[0]}: {error}") from error
     if done.returncode:  # the sentence stands before a long stack
         said = next(
-            (line for line in (done.stderr + done.stdout).splitlines() if "Error: " in line), done.last_lines(2)
+            (line for line in (done.stderr + done.stdout).splitlines() if "Error: " in line), done.quote_last_lines(2)
         )
         raise ConversionError(f"bundletool {words[0]} refuses the app bundle: {said.partition('Error: ')[2] or said}")
     return done.stdout
@@ -111,7 +111,7 @@ def _list_linked(apk: Path) -> Iterator[Entry]:
 
 
 def _code(host: HostApp, bundle: Bundle) -> Iterator[Entry]:
-    for entry in code_entries(host, bundle):
+    for entry in list_code_entries(host, bundle):
         yield Entry(name=f"dex/{entry.name}" if entry.name.endswith(".dex") else entry.name, source=entry.source)
 
 

@@ -12,13 +12,13 @@ from xml.sax.saxutils import quoteattr
 from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.targets.android import apkzip
-from builder.targets.android.apk import bundle_entries
+from builder.targets.android.apk import list_bundle_entries
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue, Library
 from builder.targets.android.host import HostApp
-from builder.targets.android.licences import bundle_licences, notices_name
+from builder.targets.android.licences import name_notices, write_bundle_licences
 from builder.targets.android.repository import Dependency, place, publish
-from builder.targets.android.sdk_aar import metadata_entry, publish_sdk
+from builder.targets.android.sdk_aar import make_metadata_entry, publish_sdk
 from builder.targets.base import PackageRequest
 
 ARTIFACT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -65,12 +65,12 @@ def _by_delegate(request: PackageRequest, bundle: Bundle, host: HostApp, project
 def _entries(request: PackageRequest, bundle: Bundle, host: HostApp) -> Iterator[Entry]:
     manifest = bundle.manifest
     yield Entry(name="AndroidManifest.xml", source=_manifest(manifest.model.name, host.versions["minSdk"]).encode())
-    yield Entry(name="classes.jar", source=_no_classes())
+    yield Entry(name="classes.jar", source=_make_no_classes())
     yield Entry(name="R.txt", source=b"")
-    yield metadata_entry(host)
-    notices = bundle_licences(manifest.model.name, (manifest.model.licence, *manifest.licences))
-    yield Entry(name=notices_name(manifest.model.name), source=notices.encode())
-    yield from bundle_entries(bundle)
+    yield make_metadata_entry(host)
+    notices = write_bundle_licences(manifest.model.name, (manifest.model.licence, *manifest.licences))
+    yield Entry(name=name_notices(manifest.model.name), source=notices.encode())
+    yield from list_bundle_entries(bundle)
 
 
 def _manifest(model: str, least: str) -> str:
@@ -83,7 +83,7 @@ def _manifest(model: str, least: str) -> str:
     )
 
 
-def _no_classes() -> bytes:
+def _make_no_classes() -> bytes:
     """The empty archive that every library must have."""
     content = io.BytesIO()
     zipfile.ZipFile(content, "w").close()

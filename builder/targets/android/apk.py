@@ -7,11 +7,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from builder.bundle import Bundle, bundle_folder, tree_files
+from builder.bundle import Bundle, list_tree, name_bundle_folder
 from builder.targets.android import apkzip
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
 from builder.targets.android.host import HostApp, aapt2
-from builder.targets.android.licences import app_licences, notices_name
+from builder.targets.android.licences import name_notices, write_app_licences
 from builder.targets.android.signing import keys, signature
 from builder.targets.base import PackageRequest
 
@@ -32,7 +32,12 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, out: 
         link(request, host, linked)
         apkzip.write(
             out,
-            [*_list_linked(linked), *code_entries(host, bundle), notices_entry(host, bundle), *bundle_entries(bundle)],
+            [
+                *_list_linked(linked),
+                *list_code_entries(host, bundle),
+                make_notices_entry(host, bundle),
+                *list_bundle_entries(bundle),
+            ],
         )
 
 
@@ -40,7 +45,7 @@ def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
     """Resources and manifest with the request's id and versions, as an APK without code. `more` goes to aapt2."""
     with tempfile.TemporaryDirectory(prefix="edgebundle-manifest-") as folder:
         manifest = Path(folder) / "AndroidManifest.xml"
-        label = aapt2.app_label(request.bundle.manifest.model.name)
+        label = aapt2.make_app_label(request.bundle.manifest.model.name)
         aapt2.write_named_manifest(host.manifest, request.application_id, label, manifest)
         aapt2.link(
             resources=host.resources,
@@ -58,11 +63,11 @@ def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
         )
 
 
-def bundle_entries(bundle: Bundle) -> Iterator[Entry]:
+def list_bundle_entries(bundle: Bundle) -> Iterator[Entry]:
     """The bundle as assets; artifacts are stored, so that the app maps them."""
-    prefix = f"assets/{bundle_folder(bundle.manifest.model.name)}/"
+    prefix = f"assets/{name_bundle_folder(bundle.manifest.model.name)}/"
     artifacts = tuple(v.file for v in bundle.manifest.variants)
-    for path in tree_files(bundle.root):
+    for path in list_tree(bundle.root):
         name = path.relative_to(bundle.root).as_posix()
         mapped = any(name == file or name.startswith(file + "/") for file in artifacts)
         yield Entry(name=prefix + name, source=path, alignment=MODEL_ALIGNMENT if mapped else _alignment(name))
@@ -74,7 +79,7 @@ def _list_linked(apk: Path) -> Iterator[Entry]:
             yield Entry(name=name, source=archive.read(name), alignment=_alignment(name))
 
 
-def code_entries(host: HostApp, bundle: Bundle) -> Iterator[Entry]:
+def list_code_entries(host: HostApp, bundle: Bundle) -> Iterator[Entry]:
     """The dex, and the native libraries that the bundle's variants need."""
     for dex in host.dex:
         yield Entry(name=dex.name, source=dex)
@@ -93,12 +98,12 @@ def find_needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
     return {PurePosixPath(name).name for name in host.libraries} - unneeded
 
 
-def notices_entry(host: HostApp, bundle: Bundle) -> Entry:
+def make_notices_entry(host: HostApp, bundle: Bundle) -> Entry:
     """The licences of everything inside: the SDK, the model, the libraries."""
     manifest = bundle.manifest
     licences = (manifest.model.licence, *manifest.licences)
-    text = app_licences(host.notices.read_text(encoding="utf-8"), manifest.model.name, licences)
-    return Entry(name=notices_name(manifest.model.name), source=text.encode())
+    text = write_app_licences(host.notices.read_text(encoding="utf-8"), manifest.model.name, licences)
+    return Entry(name=name_notices(manifest.model.name), source=text.encode())
 
 
 def _alignment(name: str) -> int | None:

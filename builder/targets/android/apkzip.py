@@ -47,7 +47,9 @@ def write(out: Path, entries: Iterable[Entry]) -> None:
                 info.compress_type = zipfile.ZIP_DEFLATED
                 info._compresslevel = 9  # type: ignore[attr-defined]  # not settable otherwise together with a ZipInfo
             else:
-                info.extra = alignment_field(raw.tell() + LOCAL_HEADER.size + len(entry.name.encode()), entry.alignment)
+                info.extra = make_alignment_field(
+                    raw.tell() + LOCAL_HEADER.size + len(entry.name.encode()), entry.alignment
+                )
             info.file_size = len(entry.source) if isinstance(entry.source, bytes) else entry.source.stat().st_size
             with archive.open(info, "w") as target:
                 if isinstance(entry.source, bytes):
@@ -57,13 +59,13 @@ def write(out: Path, entries: Iterable[Entry]) -> None:
                         shutil.copyfileobj(stream, target, 1 << 20)
 
 
-def alignment_field(at: int, alignment: int) -> bytes:
+def make_alignment_field(at: int, alignment: int) -> bytes:
     """The extra field, placed at offset `at`, after which data starts at a multiple of `alignment`."""
     padding = -(at + 6) % alignment
     return struct.pack("<HHH", ALIGNMENT_EXTRA, 2 + padding, alignment) + bytes(padding)
 
 
-def data_offset(archive: Path, info: zipfile.ZipInfo) -> int:
+def find_data_offset(archive: Path, info: zipfile.ZipInfo) -> int:
     """Where an entry's data starts in the file, from its local header."""
     with archive.open("rb") as stream:
         stream.seek(info.header_offset)

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from builder.bundle import bundle_folder
+from builder.bundle import name_bundle_folder
 from builder.targets.android import runtimes
 
 # Libraries whose archives carry no licence text, by the start of their file's name: what their poms in Maven say.
@@ -28,7 +28,7 @@ SDK_NOTICES = "sdk/edgebundle.txt"  # in a folder of its own: no model's file is
 NOTICES_FOLDER = "edgebundle-notices"  # in the assets; one file a bundle, for an app may have several
 
 
-def licence_of(archive: Path) -> tuple[str, str]:
+def read_licence(archive: Path) -> tuple[str, str]:
     """Name of an archive's licence, `unknown` when neither it nor our table tells, and its text when it carries one."""
     with zipfile.ZipFile(archive) as opened:
         names = set(opened.namelist())
@@ -40,27 +40,27 @@ def licence_of(archive: Path) -> tuple[str, str]:
     return named or UNKNOWN, text
 
 
-def runtime_licences(archives: Sequence[Path]) -> str:
+def write_runtime_licences(archives: Sequence[Path]) -> str:
     """One text for all archives: a line each with name and licence, then every different licence text once."""
-    licences = [(archive.name, *licence_of(archive)) for archive in archives]
+    licences = [(archive.name, *read_licence(archive)) for archive in archives]
     lines = [f"{name}: {licence}" for name, licence, _ in licences]
     texts = dict.fromkeys(text.strip() for _, _, text in licences if text.strip())
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n".join(["", *texts]) + "\n"
 
 
-def sdk_licences(project: Path, needed: Sequence[str]) -> str:
+def write_sdk_licences(project: Path, needed: Sequence[str]) -> str:
     """The text of the SDK as a library: its own licence, and those of what its pom brings."""
     lines = [_OWN_LINE, *(f"{name} (comes by the pom): {_name_licence(name) or UNKNOWN}" for name in needed)]
     text = (project / "LICENSE").read_text(encoding="utf-8").strip()
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n\n" + text + "\n"
 
 
-def bundle_licences(model: str, licences: Sequence[str]) -> str:
+def write_bundle_licences(model: str, licences: Sequence[str]) -> str:
     """The text of a bundle as a library: the licences of the model, whose files are inside."""
     return "\n".join(["Parts of this library and their licences", "", *_list_model(model, licences), ""])
 
 
-def app_licences(libraries: str, model: str, licences: Sequence[str]) -> str:
+def write_app_licences(libraries: str, model: str, licences: Sequence[str]) -> str:
     """The text of an app: that of its libraries, with the SDK and the model on top."""
     head, _, rest = libraries.partition("\n\n")
     own = [_OWN_LINE, *_list_model(model, licences)]
@@ -71,12 +71,12 @@ def _list_model(model: str, licences: Sequence[str]) -> list[str]:
     return [f"model {model}: {licence}" for licence in dict.fromkeys(licences)]
 
 
-def notices_name(model: str) -> str:
+def name_notices(model: str) -> str:
     """Where a package of this model tells its licences."""
-    return f"assets/{NOTICES_FOLDER}/{PurePosixPath(bundle_folder(model)).name}.txt"
+    return f"assets/{NOTICES_FOLDER}/{PurePosixPath(name_bundle_folder(model)).name}.txt"
 
 
-def sdk_notices_name() -> str:
+def name_sdk_notices() -> str:
     """Where the SDK as a library tells its licences."""
     return f"assets/{NOTICES_FOLDER}/{SDK_NOTICES}"
 

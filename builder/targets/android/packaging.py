@@ -6,7 +6,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from builder.bundle import Bundle, file_sha256, tree_files
+from builder.bundle import Bundle, hash_file, list_tree
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
@@ -17,20 +17,20 @@ from builder.targets.android.apk import build_apk
 from builder.targets.android.audit import audit
 from builder.targets.android.execute.findings import execute_and_judge
 from builder.targets.android.host import HostApp, provide_prebuilt
-from builder.targets.android.host.flavours import FLAVOURS, Flavour, flavour_of
+from builder.targets.android.host.flavours import FLAVOURS, Flavour, find_flavour
 from builder.targets.android.project import BUILT, write_project
 from builder.targets.android.settings import check_names
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.subset import write_subset
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all sources that decide a package: the Gradle project and this package's code."""
-    project = mobile_root() / "android"
-    files = [path for path in tree_files(project) if not BUILT.intersection(path.relative_to(project).parts)]
-    lines = [f"{file_sha256(path)} {path.relative_to(project).as_posix()}" for path in files]
-    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1])])
+    project = find_mobile_root() / "android"
+    files = [path for path in list_tree(project) if not BUILT.intersection(path.relative_to(project).parts)]
+    lines = [f"{hash_file(path)} {path.relative_to(project).as_posix()}" for path in files]
+    return cache.make_content_key([lines, cache.hash_code(Path(__file__).parents[1])])
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -40,8 +40,8 @@ def package(request: PackageRequest) -> PackageResult:
     when the audit finds an error that was not allowed: such a package is not handed over.
     """
     _check(request)
-    project = mobile_root() / "android"
-    flavour = flavour_of(request.options.runtime)
+    project = find_mobile_root() / "android"
+    flavour = find_flavour(request.options.runtime)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = write_subset(request.bundle, (flavour.artifact,), Path(folder))
         _check_delegates(bundle, flavour)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from builder.bundle import Bundle, bundle_folder, tree_files
-from builder.targets.android.host.aapt2 import app_label
-from builder.targets.android.host.flavours import flavour_of
+from builder.bundle import Bundle, list_tree, name_bundle_folder
+from builder.targets.android.host.aapt2 import make_app_label
+from builder.targets.android.host.flavours import find_flavour
 from builder.targets.base import PackageRequest
 
 BUILT = frozenset(
@@ -18,8 +18,8 @@ BUILT = frozenset(
 def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: Path) -> None:
     """Copy the Gradle project in `sources` to `out`, with the bundle in the app's assets and the request's application id."""
     shutil.copytree(sources, out, ignore=shutil.ignore_patterns(*BUILT))
-    assets = out / "app" / "src" / "main" / "assets" / bundle_folder(bundle.manifest.model.name)
-    for path in tree_files(bundle.root):
+    assets = out / "app" / "src" / "main" / "assets" / name_bundle_folder(bundle.manifest.model.name)
+    for path in list_tree(bundle.root):
         target = assets / path.relative_to(bundle.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
@@ -28,10 +28,10 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     text = properties.read_text(encoding="utf-8")
     values = {
         "applicationId": request.application_id,
-        "appLabel": app_label(request.bundle.manifest.model.name),
+        "appLabel": make_app_label(request.bundle.manifest.model.name),
         "versionName": request.version_name,
         "versionCode": str(request.version_code),
-        "runtime": flavour_of(request.options.runtime).sources,
+        "runtime": find_flavour(request.options.runtime).sources,
         "gpu": str(any(v.delegate == "gpu" for v in bundle.manifest.variants)).lower(),
         "vulkan": str(any(v.delegate == "vulkan" for v in bundle.manifest.variants)).lower(),
     }

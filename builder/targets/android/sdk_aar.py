@@ -9,13 +9,13 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.storage import cache
 from builder.targets.android import apkzip, runtimes
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue, Library
-from builder.targets.android.host import HostApp, consumer_rules, kotlin_sources
-from builder.targets.android.licences import OWN, sdk_licences, sdk_notices_name
+from builder.targets.android.host import HostApp, find_consumer_rules, find_kotlin_sources
+from builder.targets.android.licences import OWN, name_sdk_notices, write_sdk_licences
 from builder.targets.android.repository import Dependency, place, publish
 from builder.targets.base import Runtime
 
@@ -39,7 +39,7 @@ def publish_sdk(repository: Path, host: HostApp, project: Path, runtime: Runtime
     made = repository / "made.aar"
     apkzip.write(made, _entries(host, project))
     told = hashlib.sha256(made.read_bytes() + repr(needed).encode()).hexdigest()[:TOLD]
-    library = Library(group=GROUP, artifact=f"{ARTIFACT}-{name}", version=f"{_own_version()}-{told}")
+    library = Library(group=GROUP, artifact=f"{ARTIFACT}-{name}", version=f"{_read_own_version()}-{told}")
     aar = place(repository, library)
     made.rename(aar)
     apkzip.write(aar.with_name(f"{aar.stem}-sources.jar"), _sources(host, project))
@@ -51,7 +51,7 @@ def publish_sdk(repository: Path, host: HostApp, project: Path, runtime: Runtime
     return library
 
 
-def _own_version() -> str:
+def _read_own_version() -> str:
     """That of the installed distribution; 0 in a source tree that was not installed."""
     return cache.read_versions(("edgebundle",))["edgebundle"].replace("missing", "0")
 
@@ -63,7 +63,7 @@ def _list_needed(host: HostApp, project: Path, name: str, file: Path | None) -> 
         always = [alias for alias in host.flavour.published if alias not in host.flavour.optional]
         needed = [Dependency(library=libraries[alias], packaging="aar") for alias in always]
     else:  # the archive that the library was compiled against travels beside it
-        version = f"{_own_version()}-{file_sha256(file)[:TOLD]}"
+        version = f"{_read_own_version()}-{hash_file(file)[:TOLD]}"
         own = Library(group=GROUP, artifact=f"{RUNTIME_ARTIFACT}-{name}", version=version)
         needed = [Dependency(library=own, packaging="aar")]
         needed += [
@@ -76,15 +76,15 @@ def _entries(host: HostApp, project: Path) -> Iterator[Entry]:
     yield Entry(name="AndroidManifest.xml", source=_manifest(host, project).encode())
     yield Entry(name="classes.jar", source=_classes(host))
     yield Entry(name="R.txt", source=b"")
-    rules = "\n".join(path.read_text(encoding="utf-8") for path in consumer_rules(project, host.flavour))
+    rules = "\n".join(path.read_text(encoding="utf-8") for path in find_consumer_rules(project, host.flavour))
     yield Entry(name="proguard.txt", source=rules.encode())
-    yield metadata_entry(host)
+    yield make_metadata_entry(host)
     needed = [alias for alias in host.flavour.published if alias not in host.flavour.optional]
-    notices = sdk_licences(project, [*needed, "kotlin-stdlib", "kotlinx-coroutines"])
-    yield Entry(name=sdk_notices_name(), source=notices.encode())
+    notices = write_sdk_licences(project, [*needed, "kotlin-stdlib", "kotlinx-coroutines"])
+    yield Entry(name=name_sdk_notices(), source=notices.encode())
 
 
-def metadata_entry(host: HostApp) -> Entry:
+def make_metadata_entry(host: HostApp) -> Entry:
     """What the Android Gradle plug-in asks of a library that it takes."""
     text = f"aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk={host.versions['minSdk']}\n"
     return Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=text.encode())
@@ -115,6 +115,6 @@ def _manifest(host: HostApp, project: Path) -> str:
 
 def _sources(host: HostApp, project: Path) -> Iterator[Entry]:
     """The library's Kotlin, which Android Studio shows with its comments."""
-    for folder in kotlin_sources(project / "sdk", host.flavour):
-        for path in tree_files(folder):
+    for folder in find_kotlin_sources(project / "sdk", host.flavour):
+        for path in list_tree(folder):
             yield Entry(name=path.relative_to(folder).as_posix(), source=path)

@@ -33,7 +33,7 @@ def require(*programs: str) -> None:
         raise MissingToolError(
             f"the Android package needs {', '.join(missing)}, not found on PATH; install with '{install_command(*missing)}'."
         )
-    if "java" in programs and (major := java_major()) < JAVA_MAJOR:
+    if "java" in programs and (major := read_java_major()) < JAVA_MAJOR:
         raise MissingToolError(
             f"the Android package needs Java {JAVA_MAJOR} or newer, but java is {major}; install with '{install_command('java')}'."
         )
@@ -49,14 +49,14 @@ def run_tool(argv: Sequence[str | Path], *, what: str, timeout_s: float, cwd: Pa
         raise ConversionError(f"could not {what}: {error}") from error
 
 
-def java_major() -> int:
+def read_java_major() -> int:
     """Major version of the java on PATH. Raises MissingToolError when it does not start."""
     text = run_tool(["java", "-version"], what="ask Java for its version", timeout_s=60).stderr
     match = re.search(r'version "(\d+)', text)
     return int(match[1]) if match else 0
 
 
-def java_home() -> Path:
+def find_java_home() -> Path:
     """The JDK that the java on PATH belongs to."""
     require("java")
     return Path(process.find("java") or "java").resolve().parents[1]

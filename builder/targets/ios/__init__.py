@@ -19,7 +19,7 @@ AUDITED: tuple[str, ...] = (".ipa",)
 ARTIFACT, OPTIONAL = ".mlpackage", ".pte"  # the latter by a package of its own, for apps that ask for it
 
 
-def section_kind() -> type[Section] | None:
+def load_section_kind() -> type[Section] | None:
     """[package.ios]."""
     from builder.targets.ios.settings import IosSection
 
@@ -54,9 +54,9 @@ def doctor() -> list[Need]:
     return xcode.needs()
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all that decides a package: the Swift sources, this code, and the Xcode that would build an app."""
-    from builder.targets.ios.packaging import sources_sha256 as hash_sources
+    from builder.targets.ios.packaging import hash_sources as hash_sources
 
     return hash_sources()
 

@@ -10,14 +10,14 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from xml.parsers.expat import ExpatError
 
-from builder.bundle import BUNDLE_FOLDER, Bundle, bundle_folder
+from builder.bundle import BUNDLE_FOLDER, Bundle, name_bundle_folder
 from builder.errors import ConfigError
 from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
 from builder.targets.ios.objects import NAME
 from builder.targets.ios.project import COMPILED_FOLDER, write_project
 from builder.targets.ios.swift_package import copy_bundle
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 
 # One time for all entries, so that equal inputs give equal bytes; zip knows none before 1980.
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
@@ -29,7 +29,7 @@ MAX_BYTES = 4 << 30
 def make_app(request: PackageRequest, bundle: Bundle, work: Path) -> Path:
     """The .app in the fresh directory `work`. Raises ConfigError, MissingToolError, ConversionError."""
     if request.app is None:
-        write_project(request, bundle, mobile_root() / "ios", work / "project")
+        write_project(request, bundle, find_mobile_root() / "ios", work / "project")
         return xcode.build(work / "project" / f"{NAME}.xcodeproj", NAME, request.team, work)
     app = open_app(request.app, work / "app")
     inject(app, request, bundle)
@@ -105,7 +105,7 @@ def inject(app: Path, request: PackageRequest, bundle: Bundle) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    copy_bundle(bundle, app / bundle_folder(bundle.manifest.model.name))
+    copy_bundle(bundle, app / name_bundle_folder(bundle.manifest.model.name))
     info = read_info(app)
     info["CFBundleIdentifier"] = request.application_id
     info["CFBundleDisplayName"] = bundle.manifest.model.name

@@ -49,7 +49,7 @@ def audit_app(app: Path, *, identifier: str | None = None) -> list[Finding]:
         add("error", "identifier", f"has the bundle identifier {own_identifier}, not {identifier}.")
     add("info", "app", f"is {own_identifier} {info.get('CFBundleShortVersionString')} ({info.get('CFBundleVersion')}).")
     executable = app / str(info.get("CFBundleExecutable"))
-    for level, message in machine_code(executable.read_bytes()[:65536]):
+    for level, message in check_machine_code(executable.read_bytes()[:65536]):
         add(level, "machine-code", message)
     if not (app / "_CodeSignature").is_dir():
         add("warning", "unsigned", f"is not signed, and no device installs it as it is; sign it on a Mac: {SIGN}.")
@@ -58,7 +58,7 @@ def audit_app(app: Path, *, identifier: str | None = None) -> list[Finding]:
     return findings
 
 
-def machine_code(head: bytes) -> list[tuple[Level, str]]:
+def check_machine_code(head: bytes) -> list[tuple[Level, str]]:
     """What the start of an executable says: level and message."""
     if len(head) < 32:
         return [("error", "has an executable that is empty.")]

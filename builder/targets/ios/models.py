@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 from builder import backends, process
-from builder.backends import backend_of
+from builder.backends import find_backend
 from builder.backends.spec import BackendSpec
 from builder.bundle import MANIFEST, Bundle, Manifest
-from builder.errors import MissingToolError, VerificationError, reason_of
-from builder.storage.cache import code_sha256, content_key, find_whole, publishing, read_versions
+from builder.errors import MissingToolError, VerificationError, find_reason
+from builder.storage.cache import find_whole, hash_code, make_content_key, publishing, read_versions
 
 # Core ML compiles a large network for minutes: what takes longer hangs.
 CHECK_S = 600.0
@@ -27,7 +27,7 @@ def check_models(bundle: Bundle) -> None:
     Raises VerificationError, and MissingToolError where the backend is not installed.
     """
     for name in dict.fromkeys(variant.backend for variant in bundle.manifest.variants):
-        spec = backend_of(name, variant=bundle.manifest.model.name).SPEC
+        spec = find_backend(name, variant=bundle.manifest.model.name).SPEC
         if spec.checker:
             _check(bundle, spec)
 
@@ -54,7 +54,7 @@ def _check(bundle: Bundle, spec: BackendSpec) -> None:
             raise VerificationError(json.loads(report.read_text(encoding="utf-8"))["message"])
         if done.returncode:
             raise VerificationError(
-                f"the {spec.title} files cannot be checked ({reason_of(done.stderr)}); convert them again."
+                f"the {spec.title} files cannot be checked ({find_reason(done.stderr)}); convert them again."
             )
     with publishing("checked", key):
         pass
@@ -62,14 +62,14 @@ def _check(bundle: Bundle, spec: BackendSpec) -> None:
 
 def _key(manifest: Manifest, spec: BackendSpec) -> str:
     """Of all that decides the outcome: the files, what the manifest says of their borders, and the code that looks."""
-    return content_key(
+    return make_content_key(
         {
             "files": [
                 v.model_dump(mode="json", include={"id", "backend", "sha256", "inputs", "outputs"})
                 for v in manifest.variants
             ],
             "tensors": [spec.model_dump(mode="json") for spec in (*manifest.inputs, *manifest.outputs)],
-            "code": code_sha256(Path(backends.__file__).parent / spec.name),
+            "code": hash_code(Path(backends.__file__).parent / spec.name),
             "versions": read_versions(spec.packages[:1]),
         }
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from builder.targets.base import PackageRequest
-from builder.targets.ios.pbxproj import Objects, Value, make_identifier, project_text
+from builder.targets.ios.pbxproj import Objects, Value, make_identifier, write_project
 from builder.targets.ios.swift_package import OPT_IN
 
 NAME = (
@@ -35,7 +35,7 @@ class _Files:
     main: str
 
 
-def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
+def write_project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
     """`project.pbxproj` for an app whose resources are these folders beside the project."""
     objects = Objects()
     files = _files(objects, folders)
@@ -49,7 +49,7 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
     target = objects.add(
         "PBXNativeTarget",
         NAME,
-        buildConfigurationList=_configurations(objects, "target", _target_settings(request), {}, {}),
+        buildConfigurationList=_configurations(objects, "target", _make_target_settings(request), {}, {}),
         buildPhases=_phases(objects, libraries, dict(zip(folders, files.folders, strict=True))),
         buildRules=[],
         dependencies=[],
@@ -69,7 +69,7 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
             "LastUpgradeCheck": _XCODE,
             "TargetAttributes": {target: {"CreatedOnToolsVersion": "16.0"}},
         },
-        buildConfigurationList=_configurations(objects, "project", _project_settings(request), _DEBUG, _RELEASE),
+        buildConfigurationList=_configurations(objects, "project", _make_project_settings(request), _DEBUG, _RELEASE),
         developmentRegion="en",
         hasScannedForEncodings="0",
         knownRegions=["en", "zh-Hans", "Base"],
@@ -82,7 +82,7 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
         projectRoot="",
         targets=[target],
     )
-    return project_text(objects, root)
+    return write_project(objects, root)
 
 
 def _files(objects: Objects, folders: tuple[str, ...]) -> _Files:
@@ -135,7 +135,7 @@ _RELEASE: dict[str, Value] = {
 }
 
 
-def _project_settings(request: PackageRequest) -> dict[str, Value]:
+def _make_project_settings(request: PackageRequest) -> dict[str, Value]:
     return {
         "ALWAYS_SEARCH_USER_PATHS": "NO",
         "CLANG_ENABLE_MODULES": "YES",
@@ -150,7 +150,7 @@ def _project_settings(request: PackageRequest) -> dict[str, Value]:
 _SECOND_RUNTIME: dict[str, Value] = {"EXCLUDED_ARCHS[sdk=iphonesimulator*]": "x86_64", "OTHER_LDFLAGS": "-all_load"}
 
 
-def _target_settings(request: PackageRequest) -> dict[str, Value]:
+def _make_target_settings(request: PackageRequest) -> dict[str, Value]:
     return {
         **(_SECOND_RUNTIME if request.second_runtime else {}),
         "ASSETCATALOG_COMPILER_APPICON_NAME": "AppIcon",

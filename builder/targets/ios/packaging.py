@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from builder.backends import backends_of
-from builder.bundle import Bundle, file_sha256, tree_files
+from builder.backends import list_backends
+from builder.bundle import Bundle, hash_file, list_tree
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
@@ -19,16 +19,16 @@ from builder.targets.ios.models import check_models
 from builder.targets.ios.project import BUILT, write_project
 from builder.targets.ios.settings import check_settings
 from builder.targets.ios.swift_package import write_packages
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.subset import write_subset
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all that decides a package: the Swift sources, this code, and the Xcode that would build an app."""
-    sources = mobile_root() / "ios"
-    files = [path for path in tree_files(sources) if not BUILT.intersection(path.relative_to(sources).parts)]
-    lines = [f"{file_sha256(path)} {path.relative_to(sources).as_posix()}" for path in files]
-    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1]), xcode.read_version()])
+    sources = find_mobile_root() / "ios"
+    files = [path for path in list_tree(sources) if not BUILT.intersection(path.relative_to(sources).parts)]
+    lines = [f"{hash_file(path)} {path.relative_to(sources).as_posix()}" for path in files]
+    return cache.make_content_key([lines, cache.hash_code(Path(__file__).parents[1]), xcode.read_version()])
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -53,7 +53,7 @@ def package(request: PackageRequest) -> PackageResult:
             findings += audited
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
     if left_out:
-        message = f"leaves out {', '.join(left_out)}: the iOS app carries the runtime of {', '.join(backends_of(artifacts))} only."
+        message = f"leaves out {', '.join(left_out)}: the iOS app carries the runtime of {', '.join(list_backends(artifacts))} only."
         findings.append(
             Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )
@@ -64,11 +64,11 @@ def _make(name: str, request: PackageRequest, bundle: Bundle) -> tuple[Path, lis
     model = bundle.manifest.model.name
     if name == "package":
         out = request.out / f"{model}-swift-package"
-        write_packages(bundle, mobile_root() / "ios", out, request.deployment_target)
+        write_packages(bundle, find_mobile_root() / "ios", out, request.deployment_target)
         return out, []
     if name == "project":
         out = request.out / f"{model}-ios"
-        write_project(request, bundle, mobile_root() / "ios", out)
+        write_project(request, bundle, find_mobile_root() / "ios", out)
         return out, []
     with tempfile.TemporaryDirectory(prefix="edgebundle-app-") as folder:
         app = make_app(request, bundle, Path(folder))

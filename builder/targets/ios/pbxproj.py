@@ -38,7 +38,7 @@ def make_identifier(isa: str, name: str) -> str:
     return hashlib.sha256(f"{isa} {name}".encode()).hexdigest()[:24].upper()
 
 
-def project_text(objects: Objects, root: str) -> str:
+def write_project(objects: Objects, root: str) -> str:
     """The whole file; `root` is the id of the project object."""
     lines = ["// !$*UTF8*$!", "{", "\tarchiveVersion = 1;", "\tclasses = {", "\t};"]
     lines += [f"\tobjectVersion = {OBJECT_VERSION};", "\tobjects = {"]

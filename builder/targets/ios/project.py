@@ -6,11 +6,11 @@ import plistlib
 import shutil
 from pathlib import Path
 
-from builder.bundle import BUNDLE_FOLDER, Bundle, bundle_folder
+from builder.bundle import BUNDLE_FOLDER, Bundle, name_bundle_folder
 from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
-from builder.targets.ios.objects import NAME, SDK, SECOND_RUNTIME, SOURCES, project_objects
-from builder.targets.ios.scheme import WORKSPACE, scheme_text
+from builder.targets.ios.objects import NAME, SDK, SECOND_RUNTIME, SOURCES, write_project_objects
+from builder.targets.ios.scheme import WORKSPACE, write_scheme
 from builder.targets.ios.swift_package import OPT_IN, copy_bundle, copy_sdk, copy_second_runtime, write_notices
 
 BUILT = frozenset({".build", "build", "DerivedData", "xcuserdata", ".swiftpm"})  # what Swift and Xcode leave behind
@@ -37,7 +37,7 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     copy_sdk(sources / "edgebundle", out / SDK)
     if request.second_runtime:
         copy_second_runtime(sources / OPT_IN, out / SECOND_RUNTIME)
-    copy_bundle(bundle, out / bundle_folder(bundle.manifest.model.name))
+    copy_bundle(bundle, out / name_bundle_folder(bundle.manifest.model.name))
     write_notices(bundle, sources / "edgebundle" / "LICENSE", out)
     folders: tuple[str, ...] = (BUNDLE_FOLDER,)
     if xcode.compiles():
@@ -47,9 +47,9 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     shutil.copyfile(sources / "app" / f"{NAME}.entitlements", out / f"{NAME}.entitlements")
     project = out / f"{NAME}.xcodeproj"
     texts = {
-        project / "project.pbxproj": project_objects(request, folders),
+        project / "project.pbxproj": write_project_objects(request, folders),
         project / "project.xcworkspace" / "contents.xcworkspacedata": WORKSPACE,
-        project / "xcshareddata" / "xcschemes" / f"{NAME}.xcscheme": scheme_text(),
+        project / "xcshareddata" / "xcschemes" / f"{NAME}.xcscheme": write_scheme(),
         out / "README.md": README.format(
             name=bundle.manifest.model.name,
             team="" if request.team else "DEVELOPMENT_TEAM=YOURTEAMID ",

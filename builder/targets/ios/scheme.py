@@ -13,7 +13,7 @@ _DEBUGGER = {
 }
 
 
-def scheme_text() -> str:
+def write_scheme() -> str:
     """`Edgebundle.xcscheme`."""
     scheme = ET.Element("Scheme", LastUpgradeVersion="1600", version="1.7")
     build = ET.SubElement(scheme, "BuildAction", parallelizeBuildables="YES", buildImplicitDependencies="YES")

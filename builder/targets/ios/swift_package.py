@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path, PurePosixPath
 
-from builder.bundle import BUNDLE_FOLDER, Bundle, bundle_folder, tree_files
+from builder.bundle import BUNDLE_FOLDER, Bundle, list_tree, name_bundle_folder
 from builder.errors import ConfigError
 
 TARGETS = ("EdgebundleCore", "Edgebundle")
@@ -79,7 +79,7 @@ def write_packages(bundle: Bundle, sources: Path, out: Path, deployment_target: 
 def write_bundle_package(bundle: Bundle, out: Path, deployment_target: str) -> None:
     """A package whose resources are the bundle, in a folder of its name. Raises ConfigError for a name that the SDK has."""
     model = bundle.manifest.model
-    name, word = PurePosixPath(bundle_folder(model.name)).name, name_type(bundle)
+    name, word = PurePosixPath(name_bundle_folder(model.name)).name, name_type(bundle)
     if name in (SDK, OPT_IN):
         raise ConfigError(
             f"the model's name '{name}' is that of a package of the SDK; choose another 'name' in [model]."
@@ -97,12 +97,12 @@ def write_bundle_package(bundle: Bundle, out: Path, deployment_target: str) -> N
     for path, text in texts.items():
         (package / path).parent.mkdir(parents=True, exist_ok=True)
         (package / path).write_text(text, encoding="utf-8")
-    copy_bundle(bundle, package / "Sources" / module / bundle_folder(model.name))
+    copy_bundle(bundle, package / "Sources" / module / name_bundle_folder(model.name))
 
 
 def name_type(bundle: Bundle) -> str:
     """The model's name as Swift names a type: `tiny-style` is `TinyStyle`."""
-    words = re.findall(r"[A-Za-z0-9]+", PurePosixPath(bundle_folder(bundle.manifest.model.name)).name)
+    words = re.findall(r"[A-Za-z0-9]+", PurePosixPath(name_bundle_folder(bundle.manifest.model.name)).name)
     joined = "".join(word[:1].upper() + word[1:] for word in words)
     return joined if joined[:1].isalpha() else f"Model{joined}"
 
@@ -133,7 +133,7 @@ def copy_second_runtime(sources: Path, out: Path) -> None:
 
 def copy_bundle(bundle: Bundle, out: Path) -> None:
     """The bundle's files with plain modes: what coremltools writes is readable by its writer only."""
-    for path in tree_files(bundle.root):
+    for path in list_tree(bundle.root):
         target = out / path.relative_to(bundle.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

@@ -18,7 +18,7 @@ AUDITED: tuple[str, ...] = ()
 ARTIFACT, DELEGATE = ".tflite", "xnnpack"  # what LiteRT executes on a processor
 
 
-def section_kind() -> type[Section] | None:
+def load_section_kind() -> type[Section] | None:
     """A server is set up by its environment."""
     return None
 
@@ -44,9 +44,9 @@ def doctor() -> list[Need]:
     return []
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all that decides a package: the application, its files, and what it takes of this code."""
-    from builder.targets.server.packaging import sources_sha256 as hash_sources
+    from builder.targets.server.packaging import hash_sources as hash_sources
 
     return hash_sources()
 

@@ -6,8 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from builder.backends import backends_of
-from builder.bundle import Manifest, file_sha256, tree_files
+from builder.backends import list_backends
+from builder.bundle import Manifest, hash_file, list_tree
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
@@ -22,10 +22,10 @@ MODULE = "edgebundle_server"
 ABOUT = '"""The part of edgebundle\'s builder that reads a bundle."""\n'
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     folders = (HERE, *(BUILDER / name for name in NEEDED))
-    files = [path for folder in folders for path in tree_files(folder) if path.suffix != ".pyc"]
-    return cache.content_key([f"{file_sha256(path)} {path.relative_to(BUILDER).as_posix()}" for path in files])
+    files = [path for folder in folders for path in list_tree(folder) if path.suffix != ".pyc"]
+    return cache.make_content_key([f"{hash_file(path)} {path.relative_to(BUILDER).as_posix()}" for path in files])
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -42,14 +42,14 @@ def package(request: PackageRequest) -> PackageResult:
     if not runnable:
         raise ConfigError(
             "the bundle has no TFLite variant for processors, which is what a server runs; add a [[variant]] with "
-            f'backend = "{backends_of((ARTIFACT,))[0]}" and delegate = "{DELEGATE}" to builder.toml.'
+            f'backend = "{list_backends((ARTIFACT,))[0]}" and delegate = "{DELEGATE}" to builder.toml.'
         )
     _copy(HERE / "app", out / MODULE)
     for name in NEEDED:
         _copy(BUILDER / name, out / "builder" / name)
     (out / "builder" / "__init__.py").write_text(ABOUT, encoding="utf-8")
     name = _label(model.name)
-    for path in tree_files(HERE / "files"):
+    for path in list_tree(HERE / "files"):
         text = path.read_text(encoding="utf-8").replace("@NAME@", name)
         (out / path.name).write_text(text, encoding="utf-8")
     left = sorted({v.id for v in request.bundle.manifest.variants} - set(runnable))

@@ -19,7 +19,7 @@ AUDITED: tuple[str, ...] = ()
 ARTIFACT = ".tflite"  # LiteRT.js runs the same files as the phone's apps
 
 
-def section_kind() -> type[Section] | None:
+def load_section_kind() -> type[Section] | None:
     """What a page may be told, beside the bundle."""
     from builder.targets.web.settings import WebSection
 
@@ -53,10 +53,10 @@ def make_request(bundle: Bundle, section: WebSection | None, folder: Path | None
 
 def check_section(section: WebSection, folder: Path) -> None:
     """Raises ConfigError for a server over whose address others could see the pictures."""
-    from builder.targets.web.settings import remote_origin
+    from builder.targets.web.settings import check_remote_origin
 
     if section.remote:
-        remote_origin(section.remote)
+        check_remote_origin(section.remote)
 
 
 def doctor() -> list[Need]:
@@ -66,9 +66,9 @@ def doctor() -> list[Need]:
     return node.needs()
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all that decides a page: its sources with the pinned packages, and this code."""
-    from builder.targets.web.packaging import sources_sha256 as hash_sources
+    from builder.targets.web.packaging import hash_sources as hash_sources
 
     return hash_sources()
 

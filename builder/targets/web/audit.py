@@ -6,9 +6,9 @@ import gzip
 import re
 from pathlib import Path
 
-from builder.bundle import Bundle, tree_files
+from builder.bundle import Bundle, list_tree
 from builder.targets.base import Finding
-from builder.targets.web.settings import remote_origin
+from builder.targets.web.settings import check_remote_origin
 from builder.targets.web.site import PAGES
 
 # Of app.js, compressed: a page that waits for its own script longer is not a quick try.
@@ -29,7 +29,7 @@ def _remote(site: Path, remote: str) -> list[Finding]:
 
 def _sizes(site: Path) -> list[Finding]:
     script = len(gzip.compress((site / "app.js").read_bytes(), 9, mtime=0))
-    total = sum(path.stat().st_size for path in tree_files(site))
+    total = sum(path.stat().st_size for path in list_tree(site))
     findings = [_finding(site, "info", "size", f"has {total:,} bytes; its own script has {script:,} bytes compressed.")]
     if script > MOST_SCRIPT_BYTES:
         findings.append(
@@ -61,7 +61,7 @@ def _hosts(site: Path, remote: str) -> list[Finding]:
         text = (site / name).read_text(encoding="utf-8").replace("http://www.w3.org/", "")
         if remote and name == "index.html":
             text = text.replace(f'data-remote="{remote}"', "").replace(
-                f"connect-src 'self' {remote_origin(remote)};", ""
+                f"connect-src 'self' {check_remote_origin(remote)};", ""
             )
         for host in sorted(set(re.findall(r"https?://[\w.-]+", text))):
             findings.append(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.subset import write_subset
 from builder.targets.web import ARTIFACT, FORMATS
 from builder.targets.web.audit import audit_site
@@ -19,14 +19,12 @@ from builder.targets.web.scripts import SOURCES, build_scripts
 from builder.targets.web.site import write_site
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     """Hash of all that decides a page: its sources with the pinned packages, and this code."""
-    root = mobile_root() / "web"
-    files = [
-        path for name in SOURCES for path in (tree_files(root / name) if (root / name).is_dir() else [root / name])
-    ]
-    lines = [f"{file_sha256(path)} {path.relative_to(root).as_posix()}" for path in files]
-    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1])])
+    root = find_mobile_root() / "web"
+    files = [path for name in SOURCES for path in (list_tree(root / name) if (root / name).is_dir() else [root / name])]
+    lines = [f"{hash_file(path)} {path.relative_to(root).as_posix()}" for path in files]
+    return cache.make_content_key([lines, cache.hash_code(Path(__file__).parents[1])])
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -38,7 +36,7 @@ def package(request: PackageRequest) -> PackageResult:
     for name in request.formats:
         if name not in FORMATS:
             raise ConfigError(f"unknown web format {name!r}{did_you_mean(name, FORMATS)}")
-    sources = mobile_root() / "web"
+    sources = find_mobile_root() / "web"
     built, made, findings = build_scripts(sources), list[Path](), list[Finding]()
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = write_subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")

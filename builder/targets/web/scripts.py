@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.storage import cache
 from builder.targets.web import node
 
@@ -30,10 +30,10 @@ def build_scripts(sources: Path) -> Path:
     Raises MissingToolError, ConversionError.
     """
     names = [path for name in SOURCES if name not in COPIED for path in _files(sources / name)]
-    key = cache.content_key(
+    key = cache.make_content_key(
         [
-            [f"{file_sha256(path)} {path.relative_to(sources).as_posix()}" for path in names],
-            cache.code_sha256(Path(__file__).parent),
+            [f"{hash_file(path)} {path.relative_to(sources).as_posix()}" for path in names],
+            cache.hash_code(Path(__file__).parent),
         ]
     )
     with cache.hold_lock(f"{STEP} {key}"):
@@ -44,7 +44,7 @@ def build_scripts(sources: Path) -> Path:
 
 
 def _files(path: Path) -> list[Path]:
-    return list(tree_files(path)) if path.is_dir() else [path]
+    return list(list_tree(path)) if path.is_dir() else [path]
 
 
 def _build(sources: Path, work: Path) -> None:

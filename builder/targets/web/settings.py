@@ -16,7 +16,7 @@ class WebSection(Section):
     """The address of the server target, which the page uses where no variant works. It asks the user first."""
 
 
-def remote_origin(address: str) -> str:
+def check_remote_origin(address: str) -> str:
     """Scheme, host and port of a server's address. Raises ConfigError for one over which others could see the pictures."""
     try:
         parts = urlsplit(address)

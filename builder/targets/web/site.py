@@ -8,9 +8,9 @@ import json
 import shutil
 from pathlib import Path
 
-from builder.bundle import Bundle, file_sha256, tree_files
+from builder.bundle import Bundle, hash_file, list_tree
 from builder.targets.web.scripts import BUILD_MARK
-from builder.targets.web.settings import remote_origin
+from builder.targets.web.settings import check_remote_origin
 
 # Pixels; browsers that draw no SVG icon install with these.
 ICON_SIZES = (192, 512)
@@ -28,14 +28,14 @@ def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path, *, remote
     _write_notices(bundle, out / "NOTICES.txt")
     shutil.copyfile(static.parent / "LICENSE", out / "LICENSE")
     model = bundle.manifest.model
-    size = _first_size(out, bundle)
+    size = _describe_first_size(out, bundle)
     marks = {
         "@NAME@": model.name,
         "@LICENCE@": f"{model.name} {model.version}, {model.licence}",
         "@SIZE@": size,
         "@REMOTE@": remote,
-        "@GIVES@": _kind_of_output(bundle),
-        "@CONNECT@": f" {remote_origin(remote)}" if remote else "",
+        "@GIVES@": _name_kind_of_output(bundle),
+        "@CONNECT@": f" {check_remote_origin(remote)}" if remote else "",
         "@PRIVACY@": "pictures stay here unless you agree to send them"
         if remote
         else "pictures never leave this device",
@@ -45,7 +45,7 @@ def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path, *, remote
         for mark, text in marks.items():
             page = page.replace(mark, html.escape(text, quote=True))
         (out / name).write_text(page, encoding="utf-8")
-    (out / "app.webmanifest").write_text(_web_manifest(model.name), encoding="utf-8")
+    (out / "app.webmanifest").write_text(_write_web_manifest(model.name), encoding="utf-8")
     worker = out / "sw.js"
     worker.write_text(worker.read_text(encoding="utf-8").replace(BUILD_MARK, _build_of(out)), encoding="utf-8")
 
@@ -59,21 +59,21 @@ def _write_notices(bundle: Bundle, notices: Path) -> None:
         file.write("\n".join(lines) + "\n")
 
 
-def _first_size(out: Path, bundle: Bundle) -> str:
+def _describe_first_size(out: Path, bundle: Bundle) -> str:
     """What the first use loads, as the page prints it: the largest runtime and the largest variant, uncompressed."""
     runtime = max(path.stat().st_size for path in (out / "runtime").glob("*.wasm"))
     variant = max(variant.bytes for variant in bundle.manifest.variants)
     return f"{(runtime + variant) / 1e6:.1f} MB"
 
 
-def _kind_of_output(bundle: Bundle) -> str:
+def _name_kind_of_output(bundle: Bundle) -> str:
     """What the page shows of the network, so that its parts stand in their places before the network is loaded."""
     outputs = bundle.manifest.outputs
     labels = any(spec.labels is not None for spec in outputs) and not any(spec.kind == "image" for spec in outputs)
     return "labels" if labels else "picture"
 
 
-def _web_manifest(name: str) -> str:
+def _write_web_manifest(name: str) -> str:
     facts = {
         "name": name,
         "short_name": name[:12],
@@ -95,5 +95,5 @@ def _web_manifest(name: str) -> str:
 
 def _build_of(out: Path) -> str:
     """Hash of all files, so that a new page never mixes with what a browser kept of an old one."""
-    lines = [f"{file_sha256(path)} {path.relative_to(out).as_posix()}" for path in tree_files(out)]
+    lines = [f"{hash_file(path)} {path.relative_to(out).as_posix()}" for path in list_tree(out)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -18,7 +18,7 @@ CLEARLY = 2.0
 _FIRST_LAYERS = ("aten.conv", "aten.linear", "aten.matmul", "aten.addmm")
 
 
-def gain_at_start(program: ExportedProgram, sample: Tensor) -> float | None:
+def measure_gain_at_start(program: ExportedProgram, sample: Tensor) -> float | None:
     """By what factor the network scales its only input before its first layer; None where what it does there is no scaling."""
     steps = [_reach(program, _FIRST_LAYERS, sample * times) for times in (0.0, 1.0, 2.0)]
     if any(step is None for step in steps):
@@ -30,7 +30,7 @@ def gain_at_start(program: ExportedProgram, sample: Tensor) -> float | None:
     return spread / float(sample.abs().max())
 
 
-def divergence_of_first_norm(program: ExportedProgram, samples: Sequence[Tensor]) -> float | None:
+def measure_divergence(program: ExportedProgram, samples: Sequence[Tensor]) -> float | None:
     """How far these pictures are from those of the training, as the first batch norm remembers them; None without one.
 
     Kullback-Leibler divergence of two normal distributions, mean over the channels: 0 is the same pictures.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.bundle import FileHash, file_sha256, tree_files
+from builder.bundle import FileHash, hash_file, list_tree
 from builder.workers.jobs.folder import load_source, refuse_paths_of_this_machine, stage
 from builder.workers.messages import ExportJob, ExportResult
 
@@ -25,11 +25,11 @@ def run_export(job: ExportJob, folder: Path) -> ExportResult:
     files = folder / "files"
     files.mkdir()
     agreement = FORMATS[job.format](request, files)
-    for path in tree_files(files):
+    for path in list_tree(files):
         refuse_paths_of_this_machine(path)
     return ExportResult(
         format=job.format,
         dynamic=job.dynamic,
-        files=tuple(FileHash(file=p.relative_to(files).as_posix(), sha256=file_sha256(p)) for p in tree_files(files)),
+        files=tuple(FileHash(file=p.relative_to(files).as_posix(), sha256=hash_file(p)) for p in list_tree(files)),
         agreement=agreement,
     )

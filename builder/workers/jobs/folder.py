@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.bundle import tree_files
+from builder.bundle import list_tree
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.quantizers import know_operators
@@ -64,7 +64,7 @@ def refuse_paths_of_this_machine(artifact: Path) -> None:
     """An artifact is shipped to strangers: it may not name the directories it was made in. Raises VerificationError."""
     places = {str(Path.cwd()), str(Path(__file__).resolve().parents[2]), sys.prefix}
     needles = [place for place in places if len(place) >= SHORTEST_PLACE]
-    for path in tree_files(artifact):
+    for path in list_tree(artifact):
         content = path.read_bytes()
         for needle in needles:
             if needle.encode() in content:

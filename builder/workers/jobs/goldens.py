@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.bundle import GoldenTensor, TensorSpec
-from builder.bundle.tensors import golden_tensor, pixels_to_tensor, tensor_to_pixels, write_picture
+from builder.bundle.tensors import make_pixels, make_tensor, read_golden, write_picture
 from builder.workers.jobs.folder import read_arrays
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LEVELS = 8
 
 
-def plain_sample(sample: Tensors, specs: Sequence[TensorSpec]) -> Tensors:
+def simplify_sample(sample: Tensors, specs: Sequence[TensorSpec]) -> Tensors:
     """The sample with its pictures in 8 levels of each colour, black and white among them; every app carries them."""
     import numpy as np
 
@@ -25,8 +25,8 @@ def plain_sample(sample: Tensors, specs: Sequence[TensorSpec]) -> Tensors:
     for spec in specs:
         if spec.kind == "image":
             step = 255 / (LEVELS - 1)
-            levels = np.round(np.round(tensor_to_pixels(sample[spec.name], spec) / step) * step)
-            plain[spec.name] = pixels_to_tensor(levels.astype(np.uint8), spec)
+            levels = np.round(np.round(make_pixels(sample[spec.name], spec) / step) * step)
+            plain[spec.name] = make_tensor(levels.astype(np.uint8), spec)
     return plain
 
 
@@ -40,7 +40,7 @@ def write_golden(
         is_picture = spec.kind == "image"
         name = f"golden/{prefix}.{spec.name}.{'png' if is_picture else 'f32'}"
         if is_picture:
-            write_picture(folder / name, tensor_to_pixels(tensors[spec.name], spec))
+            write_picture(folder / name, make_pixels(tensors[spec.name], spec))
         else:
             (folder / name).write_bytes(tensors[spec.name].astype("<f4").tobytes())
         stored.append(GoldenTensor(name=spec.name, file=name, encoding="png" if is_picture else "f32"))
@@ -50,14 +50,14 @@ def write_golden(
 def read_golden_sample(source: Path, stored: Sequence[GoldenTensor], specs: Sequence[TensorSpec]) -> Tensors:
     """The inputs of a golden as a device reads them from its files."""
     by_name = {tensor.name: tensor for tensor in stored}
-    return {spec.name: golden_tensor(source, by_name[spec.name], spec).astype(spec.dtype) for spec in specs}
+    return {spec.name: read_golden(source, by_name[spec.name], spec).astype(spec.dtype) for spec in specs}
 
 
-def golden_reference(number: int) -> str:
+def name_golden_reference(number: int) -> str:
     """Where the source job keeps what the model gives for a golden, unrounded."""
     return f"reference/golden-{number}.npz"
 
 
 def read_golden_reference(source: Path, number: int) -> Tensors:
-    """What `golden_reference` names, by output."""
-    return read_arrays(source / golden_reference(number))
+    """What `name_golden_reference` names, by output."""
+    return read_arrays(source / name_golden_reference(number))

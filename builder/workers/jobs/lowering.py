@@ -21,7 +21,7 @@ from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed
 from builder.storage.cache import find_whole, keep_entry
 from builder.workers.jobs.folder import remove, stage
-from builder.workers.jobs.shared import Tell, float_file, name_culprit_of, observe_once, rewrite_source
+from builder.workers.jobs.shared import Tell, make_float_file, name_culprit_of, observe_once, rewrite_source
 from builder.workers.messages import VariantJob
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
 
     backend = BACKENDS[job.backend]
     # A network that was trained for integers has them in its program already.
-    route = None if job.plan.plan.as_trained else backend.float_file()
+    route = None if job.plan.plan.as_trained else backend.describe_float_file()
     if route is not None:
         return _realise(job, route, folder, artifact, tell)
     tell("legalize")
     model, rows = rewrite_source(job)
     model = prepare(model, job.plan.plan, job, tell)
     tell("lower")
-    half = backend.half_limits()
+    half = backend.describe_half_limits()
 
     def lower_plan(plan: ResolvedPlan) -> Lowered:
         return backend.lower(model, plan, job.delegate, lambda: _observe(job, model, tell), artifact, job.options)
@@ -68,7 +68,7 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
 
 def _realise(job: VariantJob, route: FloatFile, folder: Path, artifact: Path, tell: Tell) -> Made:
     """From the fp32 file, which needs no torch."""
-    floats = float_file(job, route, folder)
+    floats = make_float_file(job, route, folder)
     tell("lower")
 
     def observe() -> Observed:

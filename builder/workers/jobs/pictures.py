@@ -34,10 +34,12 @@ def _runner(job: PicturesJob) -> tuple[Callable[[Tensors], Tensors], str]:
     if job.variant is None:
         import torch
 
-        from builder.quality.parity import torch_run
+        from builder.quality.parity import make_torch_run
 
         model, _ = load_source(job.root)
-        return torch_run(model.program.module(), model.inputs, model.outputs), f"torch {torch.__version__}"
+        return make_torch_run(model.program.module(), model.inputs, model.outputs), f"torch {torch.__version__}"
     backend, variant = BACKENDS[job.variant.backend], job.variant
     runner = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
-    return make_logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs)), backend.runtime_name()
+    return make_logical(
+        runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs)
+    ), backend.describe_runtime()

@@ -21,11 +21,11 @@ from builder.graph.samples import is_plane, read_sample
 from builder.precision.quantizers import has_quantizers
 from builder.project.config import Config, InputSection, OutputSection
 from builder.quality.declared import FEW, MANY, USUAL
-from builder.quality.parity import random_sample, torch_run
+from builder.quality.parity import draw_sample, make_torch_run
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
 from builder.workers.jobs.evidence import CLEARLY as NORM_CLEARLY
-from builder.workers.jobs.evidence import STEEP, WIDE, divergence_of_first_norm, gain_at_start
+from builder.workers.jobs.evidence import STEEP, WIDE, measure_divergence, measure_gain_at_start
 from builder.workers.jobs.folder import stage
 from builder.workers.messages import ProbedOutput, ProbeJob, ProbeResult
 
@@ -59,7 +59,7 @@ SCALES: dict[str, Scale] = {
 def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
     stage(folder, "load")
     program, config = _load_trained(job) if job.config.model.weights is None else _load(job.config, job.folder)
-    shapes = _output_shapes(program)
+    shapes = _list_output_shapes(program)
     outputs = tuple(
         TensorSpec(name=tensor.name, kind="tensor", shape=shape)
         for tensor, shape in zip(config.output, shapes, strict=True)
@@ -75,10 +75,10 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
     for name, scale in scales.items():
         stage(folder, f"try {name}")
         inputs = _inputs(config, scale)
-        run = torch_run(program.module(), inputs, outputs)
+        run = make_torch_run(program.module(), inputs, outputs)
         given, scores = [], []
         for path in photographs[: _affordable(slowest, len(scales))] or (None,):
-            sample = read_sample(path, inputs) if path else random_sample(inputs, 0)
+            sample = read_sample(path, inputs) if path else draw_sample(inputs, 0)
             start = time.monotonic()
             given.append(run(sample))
             slowest = max(slowest, time.monotonic() - start)
@@ -140,7 +140,7 @@ def _tell(
         for name, scale in scales.items()
     }
     unit = torch.rand(config.input[0].shape, generator=torch.Generator().manual_seed(0))
-    gain = gain_at_start(program, unit)
+    gain = measure_gain_at_start(program, unit)
     if gain is not None and gain <= WIDE:
         return "range = [0, 255]", f"the network itself makes its input {1 / gain:.0f} times smaller"
     if gain is not None and gain >= STEEP:
@@ -150,7 +150,7 @@ def _tell(
     apart = {
         name: distance
         for name, samples in tensors.items()
-        if (distance := divergence_of_first_norm(program, samples)) is not None
+        if (distance := measure_divergence(program, samples)) is not None
     }
     if len(apart) < len(scales):
         return None, ""
@@ -193,10 +193,10 @@ def _load(config: Config, folder: Path) -> tuple[ExportedProgram, Config]:
     return load_source(config, folder).program, config
 
 
-def _output_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
-    from builder.sources.exported import output_shapes
+def _list_output_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
+    from builder.sources.exported import list_output_shapes
 
-    return output_shapes(program)
+    return list_output_shapes(program)
 
 
 def _inputs(config: Config, scale: Scale) -> tuple[TensorSpec, ...]:

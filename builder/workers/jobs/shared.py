@@ -74,7 +74,7 @@ def rewrite_source(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     return load_source(job.source, folder / PROGRAM)[0], rows
 
 
-def float_file(job: VariantJob, route: FloatFile, folder: Path) -> Floats:
+def make_float_file(job: VariantJob, route: FloatFile, folder: Path) -> Floats:
     """The fp32 file; workers wait for one another here. Raises ConversionError, VerificationError."""
     stage(folder, "wait for the fp32 file of another variant")
     place, _ = keep_entry("float", job.keys.floats, partial(_make_float_file, job, route, folder))
@@ -93,7 +93,7 @@ def float_file(job: VariantJob, route: FloatFile, folder: Path) -> Floats:
 
 def has_float_file(job: VariantJob) -> bool:
     """Whether the job needs neither torch nor a converter."""
-    return BACKENDS[job.backend].float_file() is not None and find_whole("float", job.keys.floats) is not None
+    return BACKENDS[job.backend].describe_float_file() is not None and find_whole("float", job.keys.floats) is not None
 
 
 def _for_floats(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
@@ -109,7 +109,7 @@ def _make_float_file(job: VariantJob, route: FloatFile, folder: Path, work: Path
     stage(folder, "convert to fp32")
     with name_culprit_of(job, model, folder):
         content, lowered = route.convert(model, job.options)
-    if (other := job.options.other_converter()) is not None:
+    if (other := job.options.find_other_converter()) is not None:
         samples = read_samples(job.evaluation[:PARITY_SAMPLES], model.inputs)
         require_parity(content, lowered, model, samples, other, BACKENDS[job.backend])
     keep(model, work)
@@ -124,10 +124,10 @@ def name_culprit_of(job: VariantJob, model: Model, folder: Path) -> Iterator[Non
     try:
         yield
     except ConversionError as error:
-        if job.options.other_converter() is not None:
+        if job.options.find_other_converter() is not None:
             raise  # the operator is looked for with the usual one
         stage(folder, "look for the operator that does not convert")
-        from_floats = BACKENDS[job.backend].float_file() is not None
+        from_floats = BACKENDS[job.backend].describe_float_file() is not None
         floats = from_floats or all(choice.scheme.name == "fp32" for choice in job.plan.plan.choices.values())
         culprit = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder), str(error), floats=floats)
         if culprit is None:
@@ -158,9 +158,9 @@ def require_parity(
 
     It is looked at before a plan makes integers of it, behind which an error could hide.
     """
-    from builder.quality.parity import agree, torch_run
+    from builder.quality.parity import agree, make_torch_run
 
-    source = torch_run(model.program.module(), model.inputs, model.outputs)
+    source = make_torch_run(model.program.module(), model.inputs, model.outputs)
     with tempfile.NamedTemporaryFile(suffix=backend.SPEC.suffix) as file:
         Path(file.name).write_bytes(content)
         run = backend.runner(Path(file.name), lowered.inputs, lowered.outputs, 1)

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.bundle.tensors import unit_values
+from builder.bundle.tensors import scale_to_unit
 from builder.errors import VerificationError
 from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
 from builder.graph.samples import read_sample, read_samples
-from builder.graph.tiling import tiling_facts
+from builder.graph.tiling import find_tiling
 from builder.precision.quantizers import without_quantizers
-from builder.project.source_kinds import source_kind
+from builder.project.source_kinds import find_source_kind
 from builder.quality.declared import OutputCheck
 from builder.quality.untrained import look_for_zeros
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
 from builder.workers.jobs.folder import stage
-from builder.workers.jobs.goldens import golden_reference, plain_sample, write_golden
+from builder.workers.jobs.goldens import name_golden_reference, simplify_sample, write_golden
 from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import numpy as np
     import torch
 
-    from builder.quality.parity import torch_run
+    from builder.quality.parity import make_torch_run
     from builder.sources import checkpoint, load_checked
     from builder.sources.frozen_norms import freeze_norms
 
@@ -45,7 +45,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     own_weights = job.config.model.weights is None
     with recording(job.folder) as recorder:
         model, agreement = load_checked(job.config, job.folder, job.evaluation)
-        if source_kind(job.config.model.source) == "factory":
+        if find_source_kind(job.config.model.source) == "factory":
             stage(folder, "build the network again")
             require_repeatable(
                 lambda: checkpoint.load_module(job.folder, job.config), recorder.modules(), own_weights=own_weights
@@ -58,7 +58,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         stage(folder, "freeze the statistics of norms")
         model, frozen = freeze_norms(model, job.calibration, job.evaluation)
     torch.export.save(model.program, folder / PROGRAM)
-    run = torch_run(model.program.module(), model.inputs, model.outputs)
+    run = make_torch_run(model.program.module(), model.inputs, model.outputs)
     (folder / "reference").mkdir()
     golden_inputs, golden_references = [], []
     check = OutputCheck(outputs=model.outputs, whose="the source model")
@@ -70,10 +70,10 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         check.add(outputs)
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:
-            plain = plain_sample(sample, model.inputs)
+            plain = simplify_sample(sample, model.inputs)
             outputs = run(plain)
             _refuse_not_finite(model, run, plain, outputs, path.name)
-            np.savez(folder / golden_reference(number), **outputs)  # type: ignore[arg-type]
+            np.savez(folder / name_golden_reference(number), **outputs)  # type: ignore[arg-type]
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", plain, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
     warnings = (*told, *check.judge())
@@ -108,15 +108,15 @@ def hash_tensors(state: Mapping[str, Any]) -> str:
 
 def _measure_network(job: SourceJob, model: Model, run: Run, folder: Path) -> tuple[float | None, Tiling]:
     """What the network makes of noise at its inputs (dB, None without evaluation data), and by which tiles it can be run."""
-    from builder.quality.steadiness import noise_db
+    from builder.quality.steadiness import measure_noise_db
 
     stage(folder, "noise at the inputs")
     noisy = read_samples(job.evaluation[:NOISY], model.inputs)
-    noise = round(noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
+    noise = round(measure_noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
     floats = without_quantizers(model.program)
-    return noise, tiling_facts(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    return noise, find_tiling(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
 
 
 def _refuse_not_finite(model: Model, run: Run, sample: Tensors, outputs: Tensors, where: str) -> None:
@@ -129,7 +129,7 @@ def _refuse_not_finite(model: Model, run: Run, sample: Tensors, outputs: Tensors
     said = f"the source model gives NaN or infinite values in {bad!r} for {where}"
     picture = next((spec for spec in model.inputs if spec.kind == "image"), None)
     if picture is not None and picture.range != (0.0, 1.0):
-        unit = sample | {picture.name: unit_values(sample[picture.name], picture).astype(np.float32)}
+        unit = sample | {picture.name: scale_to_unit(sample[picture.name], picture).astype(np.float32)}
         if all(np.isfinite(value).all() for value in run(unit).values()):
             raise VerificationError(
                 f"{said}, but none for the same picture in 0..1: correct what builder.toml says of the input {picture.name!r}; "

@@ -55,7 +55,7 @@ def _show(network: Any, job: TrainJob, specs: tuple[tuple[TensorSpec, ...], Tens
     """What the network makes of the evaluation samples, which no step saw: `pictures/NNNN-before.png` and `-after.png`."""
     import torch
 
-    from builder.bundle.tensors import tensor_to_pixels, write_picture
+    from builder.bundle.tensors import make_pixels, write_picture
     from builder.graph.samples import read_sample
     from builder.training.network import call
 
@@ -67,4 +67,4 @@ def _show(network: Any, job: TrainJob, specs: tuple[tuple[TensorSpec, ...], Tens
             made = call(network, *(torch.from_numpy(sample[spec.name]) for spec in inputs))[0]
         shown = {"before": (sample[inputs[0].name], inputs[0]), "after": (made.numpy(), output)}
         for name, (values, spec) in shown.items():
-            write_picture(folder / "pictures" / f"{number:04d}-{name}.png", tensor_to_pixels(values, spec))
+            write_picture(folder / "pictures" / f"{number:04d}-{name}.png", make_pixels(values, spec))

@@ -21,7 +21,7 @@ from builder.precision.stated import find_missed
 from builder.quality.declared import OutputCheck
 from builder.quality.metrics import QualityMeter
 from builder.quality.perceptual import Perceptual
-from builder.quality.steadiness import floor_db
+from builder.quality.steadiness import compute_floor_db
 from builder.workers.jobs.folder import (
     load_source,
     read_reference,
@@ -81,7 +81,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     try:
         seen = execute(job, made, source, execution, folder)
         if job.plan.plan.between == "float" and all(c.scheme.mode == "float" for c in job.plan.plan.choices.values()):
-            half = execution.runtime != backend.runtime_name()
+            half = execution.runtime != backend.describe_runtime()
             require_agreement(seen.quality, plan.plan, source, half=half)
     except NotExecutedError as error:
         seen, unproven = leave_unexecuted(job, model, source, execution, folder), str(error)
@@ -97,8 +97,8 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         quality=seen.quality,
         coverage=coverage,
         predicted=backend.predict_coverage(artifact, job.delegate),
-        minimum_runtime=backend.minimum_runtime(artifact),
-        predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
+        minimum_runtime=backend.read_minimum_runtime(artifact),
+        predicted_peak_memory_bytes=backend.predict_peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=seen.goldens,
         perceptual=seen.perceptual,
         shown=seen.shown,
@@ -198,7 +198,7 @@ def require_agreement(quality: Quality, plan: ResolvedPlan, source: SourceResult
     `half`: an accelerator computed all of it in fp16.
     """
     wide = not half and all(choice.scheme.name == "fp32" for choice in plan.choices.values())
-    least = floor_db(HALF_GATE_DB if half else FLOAT_GATE_DB, source.noise_db, "fp32" if wide else "fp16")
+    least = compute_floor_db(HALF_GATE_DB if half else FLOAT_GATE_DB, source.noise_db, "fp32" if wide else "fp16")
     if quality.psnr_db_worst is None or quality.psnr_db_worst >= least:
         return
     why = (

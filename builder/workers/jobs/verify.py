@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.borders import make_logical
-from builder.bundle.tensors import golden_tensor, worst_psnr_db
+from builder.bundle.tensors import measure_worst_psnr_db, read_golden
 from builder.errors import BundleError, InputError, NotExecutedError
 from builder.graph.tiling import Tiler, enlarge
 from builder.workers.jobs.folder import stage
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
     stage(folder, "run")
     inputs: Tensors = {
-        tensor.name: golden_tensor(job.root, tensor, spec).astype(spec.dtype)
+        tensor.name: read_golden(job.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(job.golden.inputs, job.inputs, strict=True)
     }
     variant = job.variant
@@ -36,34 +36,34 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
     except NotExecutedError as error:
         return VerifyResult(runtime=execution.runtime, psnr_db=None, source_psnr_db=None, unproven=str(error))
     expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
-    own = worst_psnr_db(job.root, expected, job.outputs, outputs)
+    own = measure_worst_psnr_db(job.root, expected, job.outputs, outputs)
     if own is None:
         raise BundleError(f"golden {job.golden.id} expects nothing of variant {variant.id}; convert the bundle again.")
     return VerifyResult(
         runtime=execution.runtime,
         psnr_db=own,
-        source_psnr_db=worst_psnr_db(job.root, job.golden.reference, job.outputs, outputs),
-        seam_error=seam_error(job, runner, inputs),
+        source_psnr_db=measure_worst_psnr_db(job.root, job.golden.reference, job.outputs, outputs),
+        seam_error=measure_seam(job, runner, inputs),
     )
 
 
-def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
+def measure_seam(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
     """How much neighbouring tiles of a larger picture differ where apps mix them, relative to the output's range.
 
     The picture is made as phones make it: 8 bits in, tiles by the same algorithm, 8 bits out. None where tiles are not allowed.
     """
     import numpy as np
 
-    from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+    from builder.bundle.tensors import make_pixels, make_tensor
 
     tiling = job.variant.tiling
     if tiling is None or not tiling.allowed:
         return None
     source, result = job.inputs[0], job.outputs[0]
-    pixels = tensor_to_pixels(np.asarray(inputs[source.name], np.float32), source)
+    pixels = make_pixels(np.asarray(inputs[source.name], np.float32), source)
 
     def render(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return tensor_to_pixels(runner({source.name: pixels_to_tensor(part, source)})[result.name], result)
+        return make_pixels(runner({source.name: make_tensor(part, source)})[result.name], result)
 
     try:
         tiler = Tiler.of(pixels.shape[0], pixels.shape[1], int(tiling.scale or 1), tiling)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
-from harness.devices.android.adb_program import REPLACED, tell_replaced, usable_adb
+from harness.devices.android.adb_program import REPLACED, find_usable_adb, tell_replaced
 from harness.errors import DeviceError, DeviceLost
 
 # The first call of the day starts adb's server.
@@ -61,7 +61,7 @@ class ShellResult:
 
 def list_devices() -> list[Listed]:
     """All devices that adb knows, usable or not."""
-    adb = usable_adb()
+    adb = find_usable_adb()
     short, long = run_adb([adb, "devices"], "list devices"), run_adb([adb, "devices", "-l"], "list devices")
     return parse_devices(short, long)
 
@@ -94,7 +94,7 @@ class Adb:
 
     def __init__(self, serial: str) -> None:
         self.serial = serial
-        self._program = usable_adb()
+        self._program = find_usable_adb()
 
     def _run(self, words: Sequence[str], *, doing: str, timeout_s: float) -> process.Completed:
         try:

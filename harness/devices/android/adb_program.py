@@ -64,15 +64,15 @@ def find_adb() -> str:
     raise MissingToolError("adb is not installed; run 'pip install adbutils', which carries it, or set $ADB.")
 
 
-def usable_adb() -> str:
+def find_usable_adb() -> str:
     """`find_adb`, of a version that will do. Raises MissingToolError."""
     program = find_adb()
-    version_of(program)
+    read_version(program)
     return program
 
 
 @cache  # once a process: it costs a process of its own
-def version_of(program: str) -> AdbVersion:
+def read_version(program: str) -> AdbVersion:
     """The version of an adb. Raises MissingToolError when it is too old or none."""
     cure = "run 'pip install adbutils', which carries a newer one, and set $ADB to it or take the old one off PATH"
     try:

@@ -18,7 +18,7 @@ POOL, ELEMENT = 0x0001, 0x0102
 UTF8 = 1 << 8
 
 
-def application_id(apk: Path) -> str:
+def read_application_id(apk: Path) -> str:
     """The `package` of the manifest. Raises UsageError for a file that is no APK."""
     try:
         with zipfile.ZipFile(apk) as archive:

@@ -19,14 +19,14 @@ from builder import process
 from builder.bundle import BundleError, Variant, open_bundle
 from harness.devices.android import shell as android
 from harness.devices.android.adb import quote_words
-from harness.devices.android.apk import application_id
+from harness.devices.android.apk import read_application_id
 from harness.devices.android.files import pull_verified, remove
 from harness.devices.android.install import install
 from harness.devices.android.shell import Android, choose
 from harness.devices.android.wireless import find_reachable
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.errors import DeviceError, DeviceLost, StoreError, UsageError
-from harness.probes.counters import COUNTERS, TIMES, app_use
+from harness.probes.counters import COUNTERS, TIMES, measure_app_use
 from harness.records.run import DeviceInfo, Run, parse_run
 
 KIND = "android-app"
@@ -93,7 +93,7 @@ class AndroidApp(Android):
     def __init__(self, serial: str, app: Path) -> None:
         super().__init__(serial)
         self._app = app
-        self._application = application_id(app)
+        self._application = read_application_id(app)
         try:
             with open_bundle(app) as bundle:
                 self._carried = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
@@ -156,7 +156,7 @@ class AndroidApp(Android):
             instructions=run.instructions,
             peak_memory_bytes=run.peak_memory_bytes,
             samples=run.samples,
-            processor_use=app_use(before, after),
+            processor_use=measure_app_use(before, after),
             outputs={},
             golden=run.golden,
         )
@@ -188,7 +188,7 @@ class AndroidApp(Android):
             result = self._adb.shell(line, doing="measure with the app", timeout_s=request.timeout_s + seconds)
         except DeviceLost as error:
             if isinstance(error.__cause__, process.ToolTimeout):
-                self._still_there()
+                self._require_still_there()
                 raise Silent(str(error)) from error
             raise
         if result.status or "Error" in result.stderr:

@@ -41,7 +41,7 @@ def parse_clusters(text: str) -> list[Cluster]:
     return sorted(clusters, key=lambda cluster: (cluster.mhz, cluster.cpus))
 
 
-def cluster_of(adb: Adb, cores: Cores) -> Cluster:
+def find_cluster(adb: Adb, cores: Cores) -> Cluster:
     """`little`: the slowest; `big`: the fastest; `middle`: the fastest but one. Raises DeviceError for a phone that does not tell, or has no such."""
     clusters = parse_clusters(adb.shell(CLUSTERS, doing="tell its clusters of CPUs").stdout)
     needed = {"little": 1, "big": 1, "middle": 3}[cores]

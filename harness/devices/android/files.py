@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceLost
 
@@ -15,7 +15,7 @@ HASH_LINE = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
 HASH_S = 60.0
 
 
-def remote_hashes(adb: Adb, folder: str, names: Sequence[str]) -> dict[str, str]:
+def hash_remote_files(adb: Adb, folder: str, names: Sequence[str]) -> dict[str, str]:
     """sha256 of those of the files that exist in a directory of the device."""
     line = f'cd {quote_words(folder)} && for f in {quote_words(*names)}; do [ ! -f "$f" ] || sha256sum "$f"; done'
     printed = adb.require_shell(line, doing="hash its files", timeout_s=HASH_S)
@@ -29,12 +29,12 @@ def push_verified(adb: Adb, files: Mapping[str, Path], folder: str) -> int:
     dots and dashes, so that no name of a user reaches the device.
     """
     adb.require_shell(f"mkdir -p {quote_words(folder)}", doing="make a directory")
-    wanted = {name: file_sha256(path) for name, path in files.items()}
-    before = remote_hashes(adb, folder, list(files))
+    wanted = {name: hash_file(path) for name, path in files.items()}
+    before = hash_remote_files(adb, folder, list(files))
     missing = [name for name in files if before.get(name) != wanted[name]]
     for name in missing:
         adb.push([files[name]], f"{folder}/{name}")
-    after = remote_hashes(adb, folder, missing) if missing else {}
+    after = hash_remote_files(adb, folder, missing) if missing else {}
     for name in missing:
         if after.get(name) != wanted[name]:
             raise DeviceLost(
@@ -45,12 +45,12 @@ def push_verified(adb: Adb, files: Mapping[str, Path], folder: str) -> int:
 
 def pull_verified(adb: Adb, folder: str, files: Mapping[str, int], target: Path) -> None:
     """Fetch files (name -> bytes) from a directory of the device and compare their hashes with the device's."""
-    there = remote_hashes(adb, folder, list(files))
+    there = hash_remote_files(adb, folder, list(files))
     for name, size in files.items():
         if name not in there:
             raise DeviceLost(f"{adb.serial} has no {name} after the run; run again.")
         adb.pull(f"{folder}/{name}", target / name, size=size)
-        if file_sha256(target / name) != there[name]:
+        if hash_file(target / name) != there[name]:
             raise DeviceLost(
                 f"{name} came from {adb.serial} with other content than it has there; check its cable, and run again."
             )

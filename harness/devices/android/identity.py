@@ -29,7 +29,7 @@ class Identity:
     android_id: str | None
     boot_id: str | None
 
-    def same_phone(self, other: Identity) -> bool:
+    def is_same_phone(self, other: Identity) -> bool:
         """By all that both told."""
         pairs = ((self.serial, other.serial), (self.android_id, other.android_id))
         return all(first == second for first, second in pairs if first is not None and second is not None)
@@ -48,10 +48,10 @@ class Identity:
         return hashlib.sha256(f"{model}/{own}".encode()).hexdigest()[:20]
 
 
-def identity_of(adb: Adb) -> Identity:
+def read_identity(adb: Adb) -> Identity:
     """Raises DeviceError and DeviceLost."""
     told = adb.shell(ASK, doing="tell who it is").stdout.split(f"{MARK}\n")
-    serial, android_id, boot_id = (_last_line(part) for part in [*told, "", "", ""][:3])
+    serial, android_id, boot_id = (_take_last_line(part) for part in [*told, "", "", ""][:3])
     return Identity(
         serial=serial if SERIAL.fullmatch(serial) and not NOBODY.fullmatch(serial) else None,
         android_id=android_id if ANDROID_ID.fullmatch(android_id) else None,
@@ -59,7 +59,7 @@ def identity_of(adb: Adb) -> Identity:
     )
 
 
-def _last_line(text: str) -> str:
+def _take_last_line(text: str) -> str:
     """Some phones print a line of their own before an answer."""
     lines = text.split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")

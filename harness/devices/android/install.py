@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceError, DeviceLost
 
@@ -27,7 +27,7 @@ OTHER_KEY = ("UPDATE_INCOMPATIBLE", "SHARED_USER_INCOMPATIBLE", "VERSION_DOWNGRA
 
 def install(adb: Adb, apk: Path, application: str) -> bool:
     """True when it had to be installed. Raises DeviceError with what to do, DeviceLost for a phone that went away."""
-    if read_installed_sha256(adb, application) == file_sha256(apk):
+    if read_installed_sha256(adb, application) == hash_file(apk):
         return False
     said = adb.install(apk)
     if any(f"INSTALL_FAILED_{word}" in said for word in OTHER_KEY):
@@ -36,7 +36,7 @@ def install(adb: Adb, apk: Path, application: str) -> bool:
     if refused := re.search(r"INSTALL_(?:FAILED|PARSE_FAILED)_(\w+)", said):
         reason = REFUSALS.get(refused.group(1), f"it refused the app ({refused.group(0)})")
         raise DeviceError(f"{adb.serial} did not take {apk.name}: {reason}.")
-    if read_installed_sha256(adb, application) != file_sha256(apk):
+    if read_installed_sha256(adb, application) != hash_file(apk):
         raise DeviceLost(f"{adb.serial} holds another app than {apk.name} after installing it; run again.")
     return True
 

@@ -80,7 +80,7 @@ class PhoneLock:
             connection.close()
 
     def _ask(self, line: str) -> socket.socket:
-        connection = socket.create_connection(server_address(), timeout=ANSWER_S)
+        connection = socket.create_connection(find_server_address(), timeout=ANSWER_S)
         try:
             for service in (f"host:transport:{self._serial}", f"exec:{line}"):
                 data = service.encode()
@@ -95,7 +95,7 @@ class PhoneLock:
             raise OSError(str(error)) from error
 
 
-def server_address() -> tuple[str, int]:
+def find_server_address() -> tuple[str, int]:
     """Where adb's server listens, as its own client finds it."""
     match = LOCAL.fullmatch(os.environ.get("ADB_SERVER_SOCKET", ""))
     if match is not None:

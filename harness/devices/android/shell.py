@@ -17,26 +17,26 @@ from typing import Literal, Self
 from filelock import FileLock, Timeout
 
 from builder import process
-from builder.bundle import Variant, file_sha256
-from harness.cache import state_root
+from builder.bundle import Variant, hash_file
+from harness.cache import find_state_root
 from harness.devices.android.adb import Adb, Listed, list_devices, quote_words
-from harness.devices.android.cores import cluster_of
+from harness.devices.android.cores import find_cluster
 from harness.devices.android.files import pull_verified, push_verified, remove
-from harness.devices.android.identity import identity_of
+from harness.devices.android.identity import read_identity
 from harness.devices.android.journal import Journal
 from harness.devices.android.leftovers import stop_leftovers
 from harness.devices.android.phone_lock import PhoneLock
 from harness.devices.android.pins import hold_pins, repair
-from harness.devices.android.state import device_info, emulator_label, read_conditions, require_started
+from harness.devices.android.state import find_emulator_label, make_device_info, read_conditions, require_started
 from harness.devices.android.wireless import find_reachable
 from harness.devices.base import Device, Found, Measured, Profiled, Request
-from harness.devices.runner.binaries import LOADER, RUNNER, RunnerBundle, runner_bundle
-from harness.devices.runner.operators import operators_of
+from harness.devices.runner.binaries import LOADER, RUNNER, RunnerBundle, build_runner_bundle
+from harness.devices.runner.operators import read_operators
 from harness.devices.runner.result import (
     RunnerResult,
     find_refusal,
     make_command,
-    output_name,
+    name_output,
     parse_result,
     read_outputs,
     write_inputs,
@@ -103,10 +103,10 @@ class Android:
     def __init__(self, serial: str) -> None:
         self._adb = Adb(serial)
         self._properties = require_started(self._adb)
-        self.simulated: str | None = emulator_label(self._properties)
+        self.simulated: str | None = find_emulator_label(self._properties)
         self._pins: tuple[TextReading, ...] = ()
-        self._identity = identity_of(self._adb)
-        phones = state_root() / "phones"
+        self._identity = read_identity(self._adb)
+        phones = find_state_root() / "phones"
         phones.mkdir(parents=True, exist_ok=True)
         key = self._identity.key(serial, self._properties)
         self._lock = FileLock(phones / f"{key}.lock", timeout=0)
@@ -115,12 +115,12 @@ class Android:
 
     @property
     def info(self) -> DeviceInfo:
-        return device_info(KIND, self._identity.name(self._adb.serial), self._properties)
+        return make_device_info(KIND, self._identity.name(self._adb.serial), self._properties)
 
-    def same_phone(self) -> None:
+    def require_same_phone(self) -> None:
         """Raises DeviceLost when another phone answers under this address, or this one has restarted and lost what was set."""
-        now = identity_of(self._adb)
-        if not now.same_phone(self._identity):
+        now = read_identity(self._adb)
+        if not now.is_same_phone(self._identity):
             raise DeviceLost(
                 f"another phone ({now.name('of an unknown serial')}) answers at {self._adb.serial} than "
                 f"{self._identity.name('the one before')}; give each phone an address of its own."
@@ -130,7 +130,7 @@ class Android:
 
     def _ready(self) -> None:
         """Before each measurement: it is the same phone, and still ours."""
-        self.same_phone()
+        self.require_same_phone()
         if not self._phone_lock.held:
             self._phone_lock.acquire()
 
@@ -150,7 +150,7 @@ class Android:
     @contextmanager
     def pin(self, pins: Pins) -> Iterator[None]:
         """Hold what `pins` names; what the phone refuses is in its conditions with the reason. Raises DeviceError."""
-        with hold_pins(self._adb, pins, self._journal, self.same_phone) as held:
+        with hold_pins(self._adb, pins, self._journal, self.require_same_phone) as held:
             self._pins = held
             try:
                 yield
@@ -167,7 +167,7 @@ class Android:
             inputs = write_inputs(local, variant, request.inputs)
             push_verified(self._adb, {file: local / file for file in inputs}, folder)
             result, use = self._run(folder, model, inputs, request)
-            files = {output_name(index): tensor.bytes for index, tensor in enumerate(result.outputs)}
+            files = {name_output(index): tensor.bytes for index, tensor in enumerate(result.outputs)}
             pull_verified(self._adb, folder, files, local)
             outputs = read_outputs(local, variant, result)
         remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *files)])
@@ -180,7 +180,7 @@ class Android:
             first_ns=Reading(value=result.first_ns, unit="ns"),
             latency_ns=result.latency_ns,
             instructions=Reading(unit="instructions", reason="instructions are counted on the arm64 device only"),
-            peak_memory_bytes=_peak_memory(result),
+            peak_memory_bytes=_read_peak_memory(result),
             processor_use=use,
             outputs=outputs,
         )
@@ -189,13 +189,13 @@ class Android:
         """The runner with its folder on the phone, and the model's name there."""
         variant = request.variant
         self._ready()
-        runner = runner_bundle(variant.backend)
+        runner = build_runner_bundle(variant.backend)
         folder = f"{REMOTE}{runner.key}"
         push_verified(self._adb, {path.name: path for path in runner.files}, folder)
         self._adb.require_shell(
             f"cd {quote_words(folder)} && chmod 755 {quote_words(LOADER, RUNNER)}", doing="make the runner executable"
         )
-        model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
+        model = f"model-{hash_file(request.artifact)[:16]}{Path(variant.file).suffix}"
         push_verified(self._adb, {model: request.artifact}, folder)
         return runner, folder, model
 
@@ -208,11 +208,11 @@ class Android:
             push_verified(self._adb, {file: local / file for file in inputs}, folder)
             single = replace(request, warmup=1, runs=1)
             result, _ = self._run(folder, model, inputs, single, profile=request.runs)
-        remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *map(output_name, range(len(result.outputs))))])
+        remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *map(name_output, range(len(result.outputs))))])
         return Profiled(
             runtime=runner.engine.name,
             runtime_version=runner.program.version,
-            operators=operators_of(result.profile, where=self._adb.serial),
+            operators=read_operators(result.profile, where=self._adb.serial),
         )
 
     def _run(
@@ -220,7 +220,7 @@ class Android:
     ) -> tuple[RunnerResult, ProcessorUse]:
         # The model with the folder's name, by which it is found when it outlives its shell.
         start = make_command(request, model=f"{folder}/{model}", inputs=inputs, output="output", profile=profile)
-        cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
+        cluster = find_cluster(self._adb, request.cores) if request.cores is not None else None
         if cluster is not None:
             start = ["taskset", cluster.mask, *start]
         try:
@@ -231,7 +231,7 @@ class Android:
             )
         except DeviceLost as error:
             if isinstance(error.__cause__, process.ToolTimeout):
-                self._still_there()
+                self._require_still_there()
                 raise DeviceError(str(error)) from error
             raise
         result = parse_result(printed.stdout, where=self._adb.serial, status=printed.status, stderr=printed.stderr)
@@ -250,7 +250,7 @@ class Android:
             )
         return result, parse_use(printed.stdout)
 
-    def _still_there(self) -> None:
+    def _require_still_there(self) -> None:
         """A measurement that did not end on a phone that still answers is a variant that is too slow: it is ended, and the others go on.
         Else raises DeviceLost."""
         self._adb.shell("true", doing="answer after a measurement that did not end")
@@ -277,7 +277,7 @@ class Android:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.same_phone()
+            self.require_same_phone()
             self._adb.require_shell(f"rm -rf {OURS}", doing="remove its files")
         except DeviceError:
             if error is None:  # otherwise the first error tells more: a device that went away cannot be cleaned either
@@ -287,7 +287,7 @@ class Android:
             self._lock.release()
 
 
-def _peak_memory(result: RunnerResult) -> Reading:
+def _read_peak_memory(result: RunnerResult) -> Reading:
     if result.peak_rss_kb < 0:
         return Reading(unit="B", reason="the device does not show /proc/self/status")
     return Reading(value=result.peak_rss_kb * 1024, unit="B")

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from builder import process
 from harness.devices.android.adb import Adb
 from harness.errors import DeviceLost
-from harness.probes import all_probes
-from harness.probes.battery import battery_percent, battery_temperature, parse_charging
-from harness.probes.clocks import clocks_mhz
-from harness.probes.headroom import thermal_headroom
-from harness.probes.power import battery_current, battery_voltage
-from harness.probes.probe import shell_line, split_answers, with_answers
+from harness.probes import list_probes
+from harness.probes.battery import parse_charging, read_battery_percent, read_battery_temperature
+from harness.probes.clocks import read_clocks_mhz
+from harness.probes.headroom import read_thermal_headroom
+from harness.probes.power import read_battery_current, read_battery_voltage
+from harness.probes.probe import split_answers, with_answers, write_shell_line
 from harness.probes.temperature import (
-    device_temperature,
-    die_temperature,
-    service_sensors,
-    thermal_status,
-    zone_sensors,
+    choose_device_temperature,
+    choose_die_temperature,
+    read_service_sensors,
+    read_thermal_status,
+    read_zone_sensors,
 )
-from harness.records.phone import model_name, soc_name
+from harness.records.phone import name_model, name_soc
 from harness.records.run import Conditions, DeviceInfo, TextReading
 
 PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
@@ -89,7 +89,7 @@ def parse_properties(text: str) -> dict[str, str]:
     return dict(PROPERTY.findall(text))
 
 
-def emulator_label(known: Mapping[str, str]) -> str | None:
+def find_emulator_label(known: Mapping[str, str]) -> str | None:
     """The label of all results of an emulator, by the properties that emulators set; None for a phone."""
     hardware = known.get("ro.hardware", "").lower()
     qemu = "1" in (known.get("ro.kernel.qemu"), known.get("ro.boot.qemu"))
@@ -100,7 +100,7 @@ def emulator_label(known: Mapping[str, str]) -> str | None:
     return None
 
 
-def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
+def make_device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
     return DeviceInfo(
         kind=kind,
         id=serial,
@@ -121,26 +121,26 @@ def read_conditions(adb: Adb) -> Conditions:
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
     limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
     power = read_optional(adb, POWER, doing="tell its power")
-    probes = all_probes()
-    printed = split_answers(probes, adb.shell(shell_line(probes), doing="tell its screen and load").stdout)
+    probes = list_probes()
+    printed = split_answers(probes, adb.shell(write_shell_line(probes), doing="tell its screen and load").stdout)
     headroom = next(text for probe, text in printed if probe.field == "thermal_headroom")
-    sensors, cell = service_sensors(thermal), battery_temperature(battery)
-    warm, die = device_temperature(sensors, cell, []), die_temperature(sensors, [])
+    sensors, cell = read_service_sensors(thermal), read_battery_temperature(battery)
+    warm, die = choose_device_temperature(sensors, cell, []), choose_die_temperature(sensors, [])
     if warm.reading.value is None:  # only then: a phone may have a hundred zones, and some take long
-        zones = zone_sensors(read_optional(adb, ZONES, doing="tell its thermal zones"))
-        warm, die = device_temperature(sensors, cell, zones), die_temperature(sensors, zones)
+        zones = read_zone_sensors(read_optional(adb, ZONES, doing="tell its thermal zones"))
+        warm, die = choose_device_temperature(sensors, cell, zones), choose_die_temperature(sensors, zones)
     state = Conditions(
         temperature_c=warm.reading,
         temperature_of=warm.of,
         die_c=die.reading,
-        thermal_status=thermal_status(thermal),
-        battery_percent=battery_percent(battery),
+        thermal_status=read_thermal_status(thermal),
+        battery_percent=read_battery_percent(battery),
         charging=parse_charging(battery),
-        clocks_mhz=clocks_mhz(clocks),
-        clock_limits_mhz=clocks_mhz(limits),
-        battery_v=battery_voltage(power),
-        battery_a=battery_current(power),
-        thermal_headroom=thermal_headroom(headroom, thermal),
+        clocks_mhz=read_clocks_mhz(clocks),
+        clock_limits_mhz=read_clocks_mhz(limits),
+        battery_v=read_battery_voltage(power),
+        battery_a=read_battery_current(power),
+        thermal_headroom=read_thermal_headroom(headroom, thermal),
     )
     told = {probe.name: probe.read(text) for probe, text in printed if probe.read is not None}
     return with_answers(state, told, probes)
@@ -176,13 +176,13 @@ def _system(known: Mapping[str, str]) -> TextReading:
 def _model(known: Mapping[str, str]) -> TextReading:
     """A generic image (GSI) leaves the product's own name unset, or to the vendor's partition."""
     told = next((known[name] for name in MODELS if known.get(name, "").lower() not in ("", "unknown")), None)
-    name = model_name(known.get("ro.product.manufacturer"), told)
+    name = name_model(known.get("ro.product.manufacturer"), told)
     return TextReading(value=name) if name else TextReading(reason="the device does not set ro.product.model")
 
 
 def _soc(known: Mapping[str, str]) -> TextReading:
     """ro.soc.* exist from Android 12 on, and apps are told no other name."""
-    name = soc_name(known.get("ro.soc.manufacturer"), known.get("ro.soc.model"))
+    name = name_soc(known.get("ro.soc.manufacturer"), known.get("ro.soc.model"))
     if name is not None:
         return TextReading(value=name)
     platform = known.get("ro.board.platform", "").strip()

@@ -7,7 +7,7 @@ import socket
 
 from builder import process
 from harness.devices.android.adb import Listed, list_devices
-from harness.devices.android.adb_program import tell_replaced, usable_adb, version_of
+from harness.devices.android.adb_program import find_usable_adb, read_version, tell_replaced
 from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
 # The phone's user has just opened the dialog: what takes longer is another network.
@@ -21,7 +21,7 @@ CODE = re.compile(r"[0-9]{6}")
 PAIRED = re.compile(r"^Successfully paired to .*?(?:\[guid=(\S+)\])?\s*$", re.MULTILINE)
 
 
-def network_address(text: str) -> tuple[str, int] | None:
+def parse_network_address(text: str) -> tuple[str, int] | None:
     """Host and port of `HOST:PORT` or `[IPV6]:PORT`, or None for any other serial."""
     match = ADDRESS.fullmatch(text)
     if match is None or not 0 < int(match.group(3)) < 65536:
@@ -31,7 +31,7 @@ def network_address(text: str) -> tuple[str, int] | None:
 
 def over_network(serial: str) -> bool:
     """Whether adb reaches it by an address, or by a name that it found in the network."""
-    return network_address(serial) is not None or serial.endswith("._tcp")
+    return parse_network_address(serial) is not None or serial.endswith("._tcp")
 
 
 def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:
@@ -43,7 +43,7 @@ def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:
     check_address(address)
     if CODE.fullmatch(code) is None:
         raise UsageError("the pairing code is the 6 digits that the phone shows; run again and type them.")
-    program = usable_adb()
+    program = find_usable_adb()
     try:
         done = process.run(
             [program, "pair", address], timeout_s=timeout_s, input_bytes=f"{code}\n".encode(), check=False
@@ -59,7 +59,7 @@ def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:
     said = f"{done.stdout}\n{done.stderr}"
     if "unknown command" in said:
         raise MissingToolError(
-            f"{program} is adb {version_of(program)}, which cannot pair: platform-tools 30 is needed; run 'pip install adbutils', which "
+            f"{program} is adb {read_version(program)}, which cannot pair: platform-tools 30 is needed; run 'pip install adbutils', which "
             "carries a newer one, and set $ADB to it."
         )
     match = PAIRED.search(done.stdout.removeprefix("Enter pairing code: "))
@@ -70,7 +70,7 @@ def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:
 
 def check_address(address: str) -> None:
     """Raises UsageError for what is not HOST:PORT."""
-    if network_address(address) is None:
+    if parse_network_address(address) is None:
         raise UsageError(
             f"{address!r} is not HOST:PORT; take both from the phone's dialog 'Pair device with pairing code'."
         )
@@ -80,7 +80,7 @@ def _refusal(address: str) -> str:
     """Why pairing failed. What adb says of it differs from release to release, and platform-tools 36 loses the reason: so look."""
     again = "open the phone's dialog 'Pair device with pairing code' again and take port and code from it: both change each time"
     try:
-        with socket.create_connection(network_address(address) or ("", 0), timeout=LOOK_S):
+        with socket.create_connection(parse_network_address(address) or ("", 0), timeout=LOOK_S):
             return f"{address} answers but did not accept the code; {again}."
     except socket.gaierror:
         return f"{address} names no computer of this network; take the numbers from the phone's dialog 'Pair device with pairing code'."
@@ -93,7 +93,7 @@ def _refusal(address: str) -> str:
 def find_reachable(serial: str | None) -> list[Listed]:
     """All devices that adb knows, after connecting to `serial` where it is an address that adb does not know yet. Raises DeviceError."""
     listed = list_devices()
-    if serial is None or network_address(serial) is None or any(device.serial == serial for device in listed):
+    if serial is None or parse_network_address(serial) is None or any(device.serial == serial for device in listed):
         return listed
     _connect(serial)
     return list_devices()
@@ -102,7 +102,7 @@ def find_reachable(serial: str | None) -> list[Listed]:
 def _connect(address: str) -> None:
     """`adb connect`, which ends with status 0 whatever happened. A phone that does not trust this computer is listed as such."""
     try:
-        done = process.run([usable_adb(), "connect", address], timeout_s=CONNECT_S, check=False)
+        done = process.run([find_usable_adb(), "connect", address], timeout_s=CONNECT_S, check=False)
     except process.ToolError as error:
         raise DeviceAbsent(f"{address} cannot be connected ({error}); check that it is in this network.") from error
     tell_replaced(done.stderr)

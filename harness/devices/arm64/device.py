@@ -17,8 +17,8 @@ from builder import process
 from builder.bundle import Variant
 from harness.devices.arm64 import qemu
 from harness.devices.base import Device, Found, Measured, Profiled, Request
-from harness.devices.runner.binaries import COMPILER, runner_bundle
-from harness.devices.runner.operators import operators_of
+from harness.devices.runner.binaries import COMPILER, build_runner_bundle
+from harness.devices.runner.operators import read_operators
 from harness.devices.runner.result import find_refusal, make_command, parse_result, read_outputs, write_inputs
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
@@ -97,7 +97,7 @@ class Arm64:
             raise DeviceError(f"{KIND} cannot run variant {variant.id}: {reason}.")
         if request.threads != 1:
             raise UsageError(f"{KIND} counts instructions on one thread, not {request.threads}; ask for 1 thread.")
-        runner = runner_bundle(variant.backend)
+        runner = build_runner_bundle(variant.backend)
         with tempfile.TemporaryDirectory(prefix="edgebundle-arm64-") as name:
             folder = Path(name)
             inputs = [str(folder / file) for file in write_inputs(folder, variant, request.inputs)]
@@ -132,7 +132,7 @@ class Arm64:
     def profile(self, request: Request) -> Profiled:
         """Times are the emulator's: what share an operator has of them is near to what it has on a processor, and is no latency."""
         variant = request.variant
-        runner = runner_bundle(variant.backend)
+        runner = build_runner_bundle(variant.backend)
         with tempfile.TemporaryDirectory(prefix="edgebundle-arm64-") as name:
             folder = Path(name)
             words = make_command(
@@ -147,7 +147,7 @@ class Arm64:
         return Profiled(
             runtime=runner.engine.name,
             runtime_version=runner.program.version,
-            operators=operators_of(result.profile, where=KIND),
+            operators=read_operators(result.profile, where=KIND),
         )
 
     def _run(self, words: list[str], request: Request, *, count: bool = True) -> process.Completed:
@@ -158,7 +158,7 @@ class Arm64:
             raise DeviceError(f"{KIND} could not run variant {variant}: {error}.") from error
         if done.returncode < 0:
             raise DeviceError(
-                f"QEMU was ended by signal {-done.returncode} on variant {variant}: {done.last_lines(2)}."
+                f"QEMU was ended by signal {-done.returncode} on variant {variant}: {done.quote_last_lines(2)}."
             )
         return done
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from builder import process
 from harness.cache import make_entry
-from harness.devices.runner.binaries import compile_with, runner_sources, sources_key
+from harness.devices.runner.binaries import compile_with, find_runner_sources, make_sources_key
 from harness.errors import MissingToolError
 
 CPU = "cortex-a76"
@@ -58,8 +58,8 @@ def counting_qemu() -> Qemu:
     program = process.find(PROGRAM)
     if program is None:
         raise MissingToolError(f"{find_missing()}.")
-    sources = [path for path in (runner_sources() / "qemu").rglob("*") if path.is_file()]
-    folder = make_entry(f"runner/qemu-{sources_key(repr(PLUGIN_FLAGS), sources)}", build_plugin)
+    sources = [path for path in (find_runner_sources() / "qemu").rglob("*") if path.is_file()]
+    folder = make_entry(f"runner/qemu-{make_sources_key(repr(PLUGIN_FLAGS), sources)}", build_plugin)
     return Qemu(program=program, plugin=folder / "libcount.so", root=folder / CPU)
 
 
@@ -68,7 +68,7 @@ def build_plugin(made: Path) -> None:
         raise MissingToolError(
             "gcc is not installed, so QEMU's counting plug-in cannot be built; run 'apt-get install gcc libc6-dev'."
         )
-    sources = runner_sources() / "qemu"
+    sources = find_runner_sources() / "qemu"
     compile_with(["gcc", *PLUGIN_FLAGS, "-o", made / "libcount.so", sources / "count.c"], "QEMU's counting plug-in")
     shutil.copytree(sources / CPU, made / CPU)
 

@@ -53,7 +53,7 @@ def make_certificate(host: str) -> Certificate:
     return Certificate(pem=private + made.public_bytes(serialization.Encoding.PEM), fingerprint=digest[:23])
 
 
-def tls_context(made: Certificate) -> ssl.SSLContext:
+def make_tls_context(made: Certificate) -> ssl.SSLContext:
     """Python reads keys from files alone: this one is for its user only, and gone at once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory(prefix="edgebundle-key-") as folder:
@@ -64,7 +64,7 @@ def tls_context(made: Certificate) -> ssl.SSLContext:
     return context
 
 
-def qr_code(text: str) -> str:
+def draw_qr_code(text: str) -> str:
     """As lines for a terminal. Raises MissingToolError without the extra."""
     try:
         import segno

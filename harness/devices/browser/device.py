@@ -14,7 +14,7 @@ from harness.devices.browser.chromium import explain_missing, find_chromium, sta
 from harness.devices.browser.link import LAN, LINK, LinkedBrowser
 from harness.devices.browser.page import OpenPage, find_refusal, measure_on_page, open_page
 from harness.devices.browser.server import PageServer
-from harness.devices.browser.use import processor_time, processor_use
+from harness.devices.browser.use import measure_processor_use, read_processor_time
 from harness.devices.host.device import Host
 from harness.errors import UsageError
 from harness.records.run import Conditions, DeviceInfo
@@ -70,9 +70,9 @@ class LocalBrowser:
         return self._host.conditions()
 
     def measure(self, request: Request) -> Measured:
-        before = processor_time(self._pid)
+        before = read_processor_time(self._pid)
         result = measure_on_page(self._page, request)
-        return replace(result, processor_use=processor_use(before, processor_time(self._pid)))
+        return replace(result, processor_use=measure_processor_use(before, read_processor_time(self._pid)))
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

@@ -9,9 +9,9 @@ from typing import Literal, Self
 
 from builder.bundle import Variant
 from harness.devices.base import Measured, Request
-from harness.devices.browser.certificate import make_certificate, qr_code, tls_context
-from harness.devices.browser.listener import network_address
-from harness.devices.browser.names import system_of
+from harness.devices.browser.certificate import draw_qr_code, make_certificate, make_tls_context
+from harness.devices.browser.listener import find_network_address
+from harness.devices.browser.names import find_system
 from harness.devices.browser.page import OpenPage, find_refusal, measure_on_page, open_page
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError
@@ -45,7 +45,7 @@ class LinkedBrowser:
             id=f"{LINK}-{hello.name}",
             model=_text(hello.model),
             soc=_text(None),
-            os=_text(system_of(hello.agent)),
+            os=_text(find_system(hello.agent)),
             build=_text(hello.agent),
             abi=_text(hello.architecture),
         )
@@ -78,13 +78,13 @@ class LinkedBrowser:
             server = stack.enter_context(PageServer())
             log.warning("open %s in a browser of this computer; '--lan' lets phones of this network in", server.url())
             return server
-        host = network_address()
+        host = find_network_address()
         made = make_certificate(host)
-        server = stack.enter_context(PageServer(host, tls=tls_context(made)))
+        server = stack.enter_context(PageServer(host, tls=make_tls_context(made)))
         log.warning(
             "a link for the phone\n%s\nopen %s on it, in this network, within %g s. The browser warns of the certificate, which was made "
             "now: go on where its SHA-256 begins with %s",
-            *(qr_code(server.url()), server.url(), self._open_s, made.fingerprint),
+            *(draw_qr_code(server.url()), server.url(), self._open_s, made.fingerprint),
         )
         return server
 

@@ -59,9 +59,9 @@ class Page(Protocol):
     def file(self, parts: list[str]) -> tuple[bytes, str]: ...
     def greet(self, key: str, body: bytes) -> bytes: ...
     def check_key(self, key: str) -> None: ...
-    def next_order(self) -> bytes: ...
+    def take_next_order(self) -> bytes: ...
     def input(self, order_id: str, number: int) -> bytes: ...
-    def output_size(self, order_id: str, number: int) -> int: ...
+    def find_output_size(self, order_id: str, number: int) -> int: ...
     def take_output(self, order_id: str, number: int, body: bytes) -> None: ...
     def take_answer(self, order_id: str, body: bytes) -> None: ...
     def take_failure(self, order_id: str, body: bytes) -> None: ...
@@ -179,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
         match parts:
             case ["next"]:
                 page.check_key(self.headers.get(KEY, ""))
-                return page.next_order(), "application/json"
+                return page.take_next_order(), "application/json"
             case ["input", order, number]:
                 page.check_key(self.headers.get(KEY, ""))
                 return page.input(order, _number(number)), "application/octet-stream"
@@ -193,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
         page.check_key(key)
         match parts:
             case ["output", order, number]:
-                page.take_output(order, _number(number), self._body(page.output_size(order, _number(number))))
+                page.take_output(order, _number(number), self._body(page.find_output_size(order, _number(number))))
             case ["answer", order]:
                 page.take_answer(order, self._body(MOST_ANSWER))
             case ["failure", order]:
@@ -224,7 +224,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def network_address() -> str:
+def find_network_address() -> str:
     """This computer's address in its network: where packets to others would leave. Nothing is sent. Raises UsageError without one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

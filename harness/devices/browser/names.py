@@ -25,12 +25,12 @@ _SYSTEMS = (
 )
 
 
-def browser_of(agent: str) -> tuple[str, str]:
+def find_browser(agent: str) -> tuple[str, str]:
     """Name and version from a user agent."""
     return _first(_NAMES, agent) or ("unknown", "unknown")
 
 
-def system_of(agent: str) -> str | None:
+def find_system(agent: str) -> str | None:
     """The operating system as the user agent tells it, often frozen to an old version; None where it tells none."""
     system = _first(_SYSTEMS, agent)
     return None if system is None else " ".join(system).replace("_", ".").strip()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.backends import BACKENDS, spec_of
+from builder.backends import BACKENDS, find_spec
 from builder.bundle import MANIFEST, Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Measured, Request
 from harness.devices.browser.answers import Answer, Failure, Hello
-from harness.devices.browser.names import browser_of
+from harness.devices.browser.names import find_browser
 from harness.devices.browser.server import Order, PageServer
 from harness.errors import DeviceError, UsageError
 from harness.records.run import BrowserInfo, Reading, Sample, TextReading
@@ -57,7 +57,7 @@ def find_refusal(variant: Variant, page: OpenPage | None) -> str | None:
 
 def _accelerators(variant: Variant) -> Mapping[str, str]:
     """By delegate, what executes it in a browser; none for a variant that no browser executes."""
-    spec = spec_of(variant.backend)
+    spec = find_spec(variant.backend)
     return {} if spec is None else spec.browser
 
 
@@ -70,7 +70,7 @@ def measure_on_page(page: OpenPage | None, request: Request) -> Measured:
         raise DeviceError(f"{where} cannot run variant {variant.id}: {reason}.")
     inputs = {binding.name: to_artifact(request.inputs[binding.name], binding) for binding in variant.inputs}
     order = Order(
-        site=site_of(request),
+        site=find_site(request),
         variant=variant.id,
         threads=request.threads,
         warmup=request.warmup,
@@ -89,7 +89,7 @@ def measure_on_page(page: OpenPage | None, request: Request) -> Measured:
 
 
 def _make_measured(order: Order, answer: Answer, request: Request, hello: Hello) -> Measured:
-    name, version = browser_of(hello.agent)
+    name, version = find_browser(hello.agent)
     gpu = TextReading(value=answer.gpu) if answer.gpu else TextReading(reason="this browser has no WebGPU")
     heap = answer.heap_bytes
     delegates = {accelerator: delegate for delegate, accelerator in _accelerators(request.variant).items()}
@@ -123,7 +123,7 @@ def _make_measured(order: Order, answer: Answer, request: Request, hello: Hello)
     )
 
 
-def site_of(request: Request) -> Path:
+def find_site(request: Request) -> Path:
     """The page that carries the bundle. Raises UsageError for a bundle without one."""
     root = request.artifact
     for _ in request.variant.file.split("/"):

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
-from builder.bundle import tree_files
+from builder.bundle import list_tree
 from harness.clock import wait_until
 from harness.devices.browser.answers import Answer, Failure, Hello, Said
 from harness.devices.browser.listener import Listener, Refused
@@ -75,7 +75,7 @@ class PageServer:
         self.token = secrets.token_urlsafe(16)
         self.hello: Hello | None = None
         self._page_key = ""
-        self._landing = files_of(LANDING)
+        self._landing = list_files(LANDING)
         self._sites: list[tuple[Path, dict[str, Path]]] = []
         self._order: Order | None = None
         self._handed_out, self._ended, self._farewell = False, False, False
@@ -121,7 +121,7 @@ class PageServer:
         `silent_s`: it was closed, or sleeps."""
         with self._changed:
             if order.site not in [folder for folder, _ in self._sites]:
-                self._sites.append((order.site, files_of(order.site)))
+                self._sites.append((order.site, list_files(order.site)))
             self._order, self._handed_out, self._result = order, False, None
             self._changed.notify_all()
             try:
@@ -166,7 +166,7 @@ class PageServer:
     def _is_key(self, key: str) -> bool:
         return bool(self._page_key) and secrets.compare_digest(key.encode(), self._page_key.encode())
 
-    def next_order(self) -> bytes:
+    def take_next_order(self) -> bytes:
         """The order to do now, `{}` when there is none yet, or the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or (self._order is not None and not self._handed_out), POLL_S)
@@ -186,14 +186,14 @@ class PageServer:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such input")
         return inputs[number]
 
-    def output_size(self, order_id: str, number: int) -> int:
+    def find_output_size(self, order_id: str, number: int) -> int:
         sizes = list(self._current(order_id).outputs.values())
         if number >= len(sizes):
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such output")
         return sizes[number]
 
     def take_output(self, order_id: str, number: int, body: bytes) -> None:
-        if len(body) != self.output_size(order_id, number):
+        if len(body) != self.find_output_size(order_id, number):
             raise Refused(HTTPStatus.BAD_REQUEST, "the output has another size than the manifest says")
         self._current(order_id).posted[number] = body
 
@@ -229,6 +229,6 @@ def parse_posted(model: type[Model], body: bytes) -> Model:
         raise Refused(HTTPStatus.BAD_REQUEST, f"{where or 'the body'}: {first['msg']}"[:300]) from error
 
 
-def files_of(folder: Path) -> dict[str, Path]:
+def list_files(folder: Path) -> dict[str, Path]:
     """Every file below a folder by the name that a page asks for; a link leads elsewhere and is none."""
-    return {path.relative_to(folder).as_posix(): path for path in tree_files(folder) if not path.is_symlink()}
+    return {path.relative_to(folder).as_posix(): path for path in list_tree(folder) if not path.is_symlink()}

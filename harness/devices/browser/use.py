@@ -9,7 +9,7 @@ from harness.records.run import ProcessorUse, Reading
 Times = tuple[float, float, float]
 
 
-def processor_time(pid: int) -> Times:
+def read_processor_time(pid: int) -> Times:
     """Processor seconds since the start of the system: passed (all CPUs), busy, and those of the process with all that it started."""
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
@@ -29,7 +29,7 @@ def processor_time(pid: int) -> Times:
     return passed, passed - idle, own
 
 
-def processor_use(before: Times, after: Times) -> ProcessorUse:
+def measure_processor_use(before: Times, after: Times) -> ProcessorUse:
     """What was done between two looks."""
     passed, busy, own = (round(max(last - first, 0.0), 3) for first, last in zip(before, after, strict=True))
     return ProcessorUse(

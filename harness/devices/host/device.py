@@ -20,9 +20,9 @@ from builder.backends import BACKENDS
 from builder.bundle import Binding, Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Device, Found, Measured, Profiled, Request
-from harness.devices.engines import engine_of
+from harness.devices.engines import find_engine
 from harness.devices.host.worker import WorkerRequest, WorkerResult
-from harness.devices.runner.operators import operators_of
+from harness.devices.runner.operators import read_operators
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, Sample, TextReading
 
@@ -68,7 +68,7 @@ class Host:
         return DeviceInfo(
             kind=KIND,
             id=platform.node() or KIND,
-            model=_file_text(Path("/sys/class/dmi/id/product_name")),
+            model=_read_text(Path("/sys/class/dmi/id/product_name")),
             soc=_cpu(),
             os=_os(),
             build=TextReading(value=platform.version()),
@@ -76,7 +76,7 @@ class Host:
         )
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        engine = engine_of(variant.backend)
+        engine = find_engine(variant.backend)
         if isinstance(engine, str):
             return engine
         if variant.delegate not in engine.delegates:
@@ -102,7 +102,7 @@ class Host:
             thermal_headroom=Reading(unit="headroom", reason="only phones tell a thermal headroom"),
             screen=TextReading(reason="a computer's screen is not looked at"),
             airplane_mode=TextReading(reason="a computer's radio is not looked at"),
-            background_load=_background_load(),
+            background_load=_measure_background_load(),
         )
 
     def measure(self, request: Request) -> Measured:
@@ -111,9 +111,9 @@ class Host:
         with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as name:
             folder = Path(name)
             _write_request(folder, request)
-            before = _processor_time()
+            before = _read_processor_time()
             self._run_worker("worker", folder, request)
-            use = _processor_use(before, _processor_time())
+            use = _measure_processor_use(before, _read_processor_time())
             result = WorkerResult(**json.loads((folder / "result.json").read_text(encoding="utf-8")))
             arrays = [np.load(folder / f"out{index}.npy", allow_pickle=False) for index in range(result.outputs)]
         outputs = {
@@ -143,7 +143,7 @@ class Host:
             _write_request(folder, request)
             self._run_worker("profiler", folder, request)
             told = json.loads((folder / "profile.json").read_text(encoding="utf-8"))
-        operators = operators_of(told["texts"], where="the host")
+        operators = read_operators(told["texts"], where="the host")
         return Profiled(runtime=told["runtime"], runtime_version=told["runtime_version"], operators=operators)
 
     def _run_worker(self, module: str, folder: Path, request: Request) -> None:
@@ -157,10 +157,10 @@ class Host:
             raise DeviceError(f"the host could not run variant {request.variant.id}: {error}.") from error
         if done.returncode < 0:
             raise DeviceError(
-                f"the runtime crashed on variant {request.variant.id} (signal {-done.returncode}): {done.last_lines(1)}"
+                f"the runtime crashed on variant {request.variant.id} (signal {-done.returncode}): {done.quote_last_lines(1)}"
             )
         if done.returncode:
-            raise DeviceError(f"the host could not run variant {request.variant.id}: {done.last_lines(1)}")
+            raise DeviceError(f"the host could not run variant {request.variant.id}: {done.quote_last_lines(1)}")
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +187,7 @@ def _write_request(folder: Path, request: Request) -> None:
     (folder / "request.json").write_text(json.dumps(asdict(work)), encoding="utf-8")
 
 
-def _processor_time() -> tuple[float, float, float]:
+def _read_processor_time() -> tuple[float, float, float]:
     """Processor seconds since the start of the system: passed (all CPUs), busy, and those of the children of this process."""
     import psutil
 
@@ -200,7 +200,7 @@ def _processor_time() -> tuple[float, float, float]:
     return passed, passed - idle, own.children_user + own.children_system
 
 
-def _processor_use(before: tuple[float, float, float], after: tuple[float, float, float]) -> ProcessorUse:
+def _measure_processor_use(before: tuple[float, float, float], after: tuple[float, float, float]) -> ProcessorUse:
     """What the processors did while the child ran: what is neither idle nor its own is somebody else's."""
     passed, busy, own = (round(max(last - first, 0.0), 3) for first, last in zip(before, after, strict=True))
     return ProcessorUse(
@@ -210,7 +210,7 @@ def _processor_use(before: tuple[float, float, float], after: tuple[float, float
     )
 
 
-def _background_load() -> Reading:
+def _measure_background_load() -> Reading:
     """Over half a second in which nothing of ours runs."""
     import psutil
 
@@ -228,7 +228,7 @@ def _output(arrays: list[NDArray[np.generic]], binding: Binding, variant: Varian
     return arrays[binding.index]
 
 
-def _file_text(path: Path) -> TextReading:
+def _read_text(path: Path) -> TextReading:
     try:
         text = path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:

@@ -72,7 +72,7 @@ def measure(loaded: Loaded, warmup: int, runs: int) -> tuple[int, list[int]]:
     return first_ns, latency_ns
 
 
-def peak_resident_bytes() -> int:
+def read_peak_resident_bytes() -> int:
     """High-water mark of this process. On Linux not `ru_maxrss`, which a child inherits from the process that started it."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -107,7 +107,7 @@ def main(folder: Path) -> None:
         first_ns=first_ns,
         latency_ns=latency_ns,
         memory_before_bytes=loaded.memory_before_bytes,
-        memory_peak_bytes=peak_resident_bytes(),
+        memory_peak_bytes=read_peak_resident_bytes(),
         outputs=len(outputs),
     )
     (folder / "result.json").write_text(json.dumps(asdict(result)), encoding="utf-8")

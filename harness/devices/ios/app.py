@@ -23,10 +23,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from builder.backends import BACKENDS, spec_of
+from builder.backends import BACKENDS, find_spec
 from builder.bundle import MANIFEST, Variant
-from builder.errors import reason_of
-from harness.cache import cache_root
+from builder.errors import find_reason
+from harness.cache import find_cache_root
 from harness.devices.base import Device, Measured, Request
 from harness.devices.ios.link import App, Inducing, Link, choose_app
 from harness.errors import DeviceError, StoreError, UsageError
@@ -57,7 +57,7 @@ class IosApp:
         self._induced = contextlib.ExitStack()
         self._compiled: dict[str, Reading] = {}  # variant's hash -> what compiling took, which happens once
         self.simulated = link.simulated
-        locks = cache_root() / "locks"
+        locks = find_cache_root() / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256(link.info.id.encode()).hexdigest()[:20]
         self._lock = FileLock(locks / f"ios-{digest}.lock", timeout=0)
@@ -67,7 +67,7 @@ class IosApp:
         return self._link.info
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        spec = spec_of(variant.backend)
+        spec = find_spec(variant.backend)
         if spec is not None and spec.ios_app:
             return None
         titles = [backend.SPEC.title for backend in BACKENDS.values() if backend.SPEC.ios_app]
@@ -107,7 +107,7 @@ class IosApp:
             with contextlib.suppress(DeviceError):  # a small file stays there
                 self._link.remove([file], identifier)
         except (DeviceError, ValidationError) as error:
-            why = reason_of(error) if isinstance(error, ValidationError) else str(error).rstrip(".")
+            why = find_reason(error) if isinstance(error, ValidationError) else str(error).rstrip(".")
             return Conditions(
                 temperature_c=Reading(unit="degC", reason=why),
                 thermal_status=Reading(unit="status", reason=why),
@@ -128,7 +128,7 @@ class IosApp:
         if (reason := self.find_unsupported(request.variant)) is not None:
             raise DeviceError(f"{self.info.id} cannot run variant {request.variant.id}: {reason}.")
         identifier = self._app.identifier
-        root = bundle_root(request)
+        root = find_bundle_root(request)
         folder = self._push(root)
         run_id = uuid.uuid4().hex
         file = f"{run_id}.jsonl"
@@ -263,7 +263,7 @@ def open_app(link: Link) -> Device:
     return IosApp(link, choose_app())
 
 
-def bundle_root(request: Request) -> Path:
+def find_bundle_root(request: Request) -> Path:
     """The directory of the bundle that a request's artifact lies in."""
     return request.artifact.parents[len(Path(request.variant.file).parts) - 1]
 

@@ -75,10 +75,10 @@ def choose_app() -> App:
         raise UsageError(
             f"${APP} names {text}, which does not exist; make it with 'builder package --target ios --format app'."
         )
-    return App(path=path, identifier=os.environ.get(IDENTIFIER) or identifier_of(path))
+    return App(path=path, identifier=os.environ.get(IDENTIFIER) or read_identifier(path))
 
 
-def identifier_of(app: Path) -> str:
+def read_identifier(app: Path) -> str:
     """Bundle identifier of an .app or .ipa, from its Info.plist. Raises UsageError."""
     import plistlib
     import zipfile

@@ -207,7 +207,7 @@ class Simctl:
                 while not log.stat().st_size and time.monotonic() < deadline:  # its first line says that it listens
                     self._sleep(FOLLOW_PAUSE_S)
                 yield
-            self._said = last_message(log.read_text(encoding="utf-8", errors="replace"))
+            self._said = find_last_message(log.read_text(encoding="utf-8", errors="replace"))
 
     def explain(self, identifier: str) -> str:
         """The last message that was heard; what came too late for that is asked for."""
@@ -218,7 +218,7 @@ class Simctl:
             said = call(["simctl", "spawn", self._simulator.udid, *words], doing="show its log", timeout_s=QUICK_S)
         except DeviceError:
             return ""  # the log is extra knowledge about a failure that is reported anyway
-        return last_message(said.stdout)
+        return find_last_message(said.stdout)
 
     def battery(self) -> tuple[Reading, TextReading, Reading]:
         reason = "a simulator has no battery"
@@ -258,7 +258,7 @@ def _of(identifier: str) -> list[str]:
     return ["--predicate", f'subsystem == "{identifier}" OR messageType == "fault"']
 
 
-def last_message(text: str) -> str:
+def find_last_message(text: str) -> str:
     """The last message of `log show --style ndjson`, whose first line is no JSON."""
     message = ""
     for line in text.splitlines():

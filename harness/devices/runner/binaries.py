@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from builder import process
 from harness.cache import copy_file, make_entry
-from harness.devices.engines import program_of
+from harness.devices.engines import find_program
 from harness.errors import DeviceError, HarnessError, MissingToolError
 
 if TYPE_CHECKING:
@@ -52,34 +52,34 @@ class RunnerBundle:
         return sorted(self.folder.iterdir())
 
 
-def runner_sources() -> Path:
+def find_runner_sources() -> Path:
     """`mobile/runner`: inside the installed package, or in the repository that this file belongs to."""
     installed = Path(str(resources.files("builder"))) / "_mobile" / "runner"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[3] / "mobile" / "runner"
 
 
-def runner_bundle(backend: str) -> RunnerBundle:
+def build_runner_bundle(backend: str) -> RunnerBundle:
     """The bundle that executes artifacts of this backend, built when it is not cached.
 
     Raises DeviceError for a backend whose artifacts no runner executes, and MissingToolError with the command that installs what is missing.
     """
-    known = program_of(backend)
+    known = find_program(backend)
     if isinstance(known, str):
         raise DeviceError(f"artifacts for {backend} have no runner for a shell: {known}.")
     engine, program = known
-    sources = [path for path in runner_sources().iterdir() if path.suffix in (".cpp", ".h")]
-    key = sources_key(repr((engine.package, program, FLAGS)), sources)
+    sources = [path for path in find_runner_sources().iterdir() if path.suffix in (".cpp", ".h")]
+    key = make_sources_key(repr((engine.package, program, FLAGS)), sources)
     folder = make_entry(
         f"runner/{engine.package}-{program.version}-{key}", lambda made: build(engine.package, program, made)
     )
     return RunnerBundle(engine=engine, program=program, folder=folder, key=key)
 
 
-def sources_key(options: str, sources: Iterable[Path]) -> str:
+def make_sources_key(options: str, sources: Iterable[Path]) -> str:
     """Hash of build options and source files, in whatever order they come."""
     digest = hashlib.sha256(options.encode())
     for path in sorted(sources):
-        digest.update(path.relative_to(runner_sources()).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.relative_to(find_runner_sources()).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:20]
 
 
@@ -91,7 +91,7 @@ def build(package: str, program: Program, made: Path) -> None:
         )
     unpacked = made.parent / "wheel"
     unpack_wheel(f"{package}=={program.version}", unpacked)
-    sources, libraries = runner_sources(), unpacked / program.library_folder
+    sources, libraries = find_runner_sources(), unpacked / program.library_folder
     includes = [word for folder in program.include_folders for word in ("-isystem", unpacked / folder)]
     argv: list[str | Path] = [COMPILER, *FLAGS, *program.compile_flags, *includes, "-o", made / RUNNER]
     argv += [sources / name for name in (*SHARED_SOURCES, program.source)]

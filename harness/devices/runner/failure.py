@@ -65,7 +65,7 @@ SIGNALS: dict[int, tuple[str, str]] = {
 }
 
 
-def why_no_result(status: int, said: str) -> str:
+def explain_no_result(status: int, said: str) -> str:
     """Half a sentence for a status other than 0: what happened, what it said, what to do."""
     told = "\n".join(line for line in said.splitlines() if line.strip() and not COUNTERS.match(line))
     words = " ".join(re.sub(r"[^\x20-\x7e]", " ", told).split())[-SHOWN:]

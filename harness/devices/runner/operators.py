@@ -15,7 +15,7 @@ from harness.records.profile import Operator
 TRACED = re.compile(r"^(?P<kernel>[^\t\n]{1,200})\t(?P<ns>\d{1,18})$", re.MULTILINE)
 
 
-def operators_of(texts: Sequence[str], *, where: str) -> tuple[Operator, ...]:
+def read_operators(texts: Sequence[str], *, where: str) -> tuple[Operator, ...]:
     """Operators in order of execution, each with one time an inference. Raises DeviceError where a text tells none, or not those of the others."""
     inferences = [[(match["kernel"], int(match["ns"])) for match in TRACED.finditer(text)] for text in texts]
     kernels = [[kernel for kernel, _ in found] for found in inferences]

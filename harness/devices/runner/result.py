@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from builder.bundle import Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Request
-from harness.devices.engines import program_of
+from harness.devices.engines import find_program
 from harness.devices.runner.binaries import LOADER, RUNNER
-from harness.devices.runner.failure import why_no_result
+from harness.devices.runner.failure import explain_no_result
 from harness.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RunnerError(Line):
 
 def find_refusal(variant: Variant) -> str | None:
     """Why the runner cannot execute this variant, or None."""
-    known = program_of(variant.backend)
+    known = find_program(variant.backend)
     if isinstance(known, str):
         return known
     delegates = known[0].delegates
@@ -111,7 +111,7 @@ def parse_result(stdout: str, *, where: str, status: int = 0, stderr: str = "") 
     whole = len(lines) == 1 and lines[0].endswith("}")
     if status and not whole:
         said = f"{stdout}\n{stderr}"
-        raise DeviceError(f"the runner on {where} {why_no_result(status, said)}.")
+        raise DeviceError(f"the runner on {where} {explain_no_result(status, said)}.")
     if len(lines) != 1:
         raise DeviceError(f"the runner on {where} printed {len(lines)} result lines instead of one; run it again.")
     try:
@@ -129,7 +129,7 @@ def parse_result(stdout: str, *, where: str, status: int = 0, stderr: str = "") 
         ) from error
 
 
-def output_name(index: int) -> str:
+def name_output(index: int) -> str:
     return f"output.{index}.bin"
 
 
@@ -141,7 +141,7 @@ def read_outputs(folder: Path, variant: Variant, result: RunnerResult) -> Tensor
             raise DeviceError(
                 f"the model gave {len(result.outputs)} outputs but variant {variant.id} declares output {binding.index}."
             )
-        told, data = result.outputs[binding.index], (folder / output_name(binding.index)).read_bytes()
+        told, data = result.outputs[binding.index], (folder / name_output(binding.index)).read_bytes()
         if told.dtype not in DTYPES or told.shape != binding.shape:
             raise DeviceError(
                 f"output {binding.name} of variant {variant.id} is {told.dtype} {list(told.shape)}, "

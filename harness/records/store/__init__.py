@@ -56,7 +56,7 @@ def open_store(where: str, *, create: bool = False) -> Store:
         from harness.records.store.jsonl import JsonLinesStore
 
         return JsonLinesStore(Path(where), create=create)
-    from harness.records.store.sql import SqlStore, sqlite_url
+    from harness.records.store.sql import SqlStore, make_sqlite_url
 
     if "://" in where:
         return SqlStore(where, create=create)
@@ -65,7 +65,7 @@ def open_store(where: str, *, create: bool = False) -> Store:
         raise StoreError(f"{path} does not exist; measure first with 'harness run BUNDLE -d host -o {path}'.")
     if create and not path.parent.is_dir():
         raise StoreError(f"{path} cannot be made: the folder {path.parent} does not exist; make it or change -o.")
-    return SqlStore(sqlite_url(path), create=create)
+    return SqlStore(make_sqlite_url(path), create=create)
 
 
 def _check(path: Path) -> None:

@@ -65,7 +65,7 @@ def _tables() -> MetaData:
     return tables
 
 
-def sqlite_url(path: Path) -> URL:
+def make_sqlite_url(path: Path) -> URL:
     """URL of a file, whatever characters its name has."""
     from sqlalchemy import URL
 
@@ -128,7 +128,7 @@ class SqlStore:
         if self._file is not None:
             self.name = str(self._file)
             if not frozen_file:
-                event.listen(self._engine, "connect", _sqlite_pragmas)
+                event.listen(self._engine, "connect", _set_sqlite_pragmas)
         try:
             self._prepare(create=create)
         except BaseException:
@@ -169,7 +169,7 @@ class SqlStore:
             return None
         return (status.st_dev, status.st_ino) if status is not None else None
 
-    def _same_file(self) -> None:
+    def _require_same_file(self) -> None:
         """Make the store anew where its file was deleted or replaced: an open connection would go on writing into what nobody can read."""
         if self._file is not None and self._identity() != self._is:
             log.warning("%s was deleted or replaced by another program; it is made anew", self.name)
@@ -178,7 +178,7 @@ class SqlStore:
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
         table, links, records = (self._tables.tables[name] for name in ("pictures", "run_pictures", "runs"))
-        self._same_file()
+        self._require_same_file()
         with self._guard(), self._writing() as connection:
             connection.execute(records.insert(), {"id": run.id, "record": run.to_json()})
             for picture in pictures:
@@ -188,7 +188,7 @@ class SqlStore:
                 connection.execute(links.insert(), row)
 
     def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None:
-        self._same_file()
+        self._require_same_file()
         row = {"bundle_sha256": bundle_sha256, "manifest": manifest.to_json()}
         with self._guard(), self._writing() as connection:
             _insert_if_new(connection, self._tables.tables["manifests"], row)
@@ -204,7 +204,7 @@ class SqlStore:
     def has(self, run_ids: Sequence[str]) -> set[str]:
         from sqlalchemy import select
 
-        self._same_file()
+        self._require_same_file()
         table = self._tables.tables["runs"]
         there: set[str] = set()
         with self._guard(), self._engine.connect() as connection:
@@ -299,7 +299,7 @@ def _insert_if_new(connection: Connection, table: Table, row: dict[str, Any]) ->
         connection.execute(table.insert(), row)
 
 
-def _sqlite_pragmas(connection: Any, record: object) -> None:
+def _set_sqlite_pragmas(connection: Any, record: object) -> None:
     """Write-ahead log: readers never block the writer, and a killed writer leaves what was committed intact."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

@@ -21,15 +21,15 @@ from builder.errors import ConfigError, SourceError, VerificationError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
 from builder.legalize.for_variant import find_needed, legalize_model
-from builder.precision.plan import ResolvedPlan, load_plan, resolve, uniform_plan
-from builder.precision.quantizers import activation_grids, know_operators
+from builder.precision.plan import ResolvedPlan, load_plan, make_uniform_plan, resolve
+from builder.precision.quantizers import find_activation_grids, know_operators
 from builder.project.config import load_config
 from builder.project.data import find_data
 from builder.project.project import open_project
 from builder.sources import load_model
 from tests.builder.models import expected
 from tests.builder.projects import edit, write_pictures
-from tests.builder.quantized_networks import trained_for_integers, write_project
+from tests.builder.quantized_networks import train_for_integers, write_project
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -69,13 +69,11 @@ class Normed(nn.Module):
 
 def project(folder: Path, network: nn.Module, **settings: Any) -> Path:
     write_pictures(folder / "evaluation", 2, seed=2)
-    return write_project(
-        folder, trained_for_integers(network, SIZE, **settings), "evaluation/*", size=SIZE, name="small"
-    )
+    return write_project(folder, train_for_integers(network, SIZE, **settings), "evaluation/*", size=SIZE, name="small")
 
 
 def as_trained(model: Model) -> ResolvedPlan:
-    return resolve(uniform_plan("as_trained"), model.layers, where="test")
+    return resolve(make_uniform_plan("as_trained"), model.layers, where="test")
 
 
 def made(backend: Any, model: Model, path: Path) -> Any:
@@ -102,7 +100,7 @@ def test_three_files_hold_the_integers_scales_and_zero_points_of_the_checkpoint(
         outputs.append(run(sample)["out"])
         assert np.abs(outputs[-1] - expected(model, sample)["out"]).max() < 0.05
     assert np.array_equal(outputs[0], outputs[1])
-    grids = {(grid.scale[0], grid.zero_point[0]) for grid in activation_grids(model.program)}
+    grids = {(grid.scale[0], grid.zero_point[0]) for grid in find_activation_grids(model.program)}
     graph = read_graph(load_tflite(tmp_path / "file.tflite"))
     assert grids <= {(float(t.scale[0]), int(t.zero_point[0])) for t in graph.tensors if t.scale.size == 1}
     (xnnpack,) = read_graphs(load_pte(tmp_path / "file.pte"))
@@ -144,7 +142,7 @@ def test_litert_and_executorch_agree_bit_for_bit_on_every_evaluation_picture_of_
     floats = load_config(TINY / "builder.toml")
     network = load_model(floats, TINY).program.module(check_guards=False)
     folder = write_project(
-        tmp_path / "p", trained_for_integers(network, 256, steps=1), "evaluation/*", size=256, name="tiny"
+        tmp_path / "p", train_for_integers(network, 256, steps=1), "evaluation/*", size=256, name="tiny"
     )
     shutil.copytree(TINY / "images" / "evaluation", folder / "evaluation")
     config = load_config(folder / "builder.toml")
@@ -167,12 +165,12 @@ def test_a_checkpoint_of_integers_is_as_trained_without_being_asked_and_nothing_
     assert resolve(plan, model.layers, where=where).uniform.name == "as_trained"  # type: ignore[union-attr]
     assert opened.config.variant[0].name == "tflite-xnnpack-as_trained"
     with pytest.raises(ConfigError, match="trained for integers, so 'head' cannot be fp16"):
-        resolve(uniform_plan("fp16"), model.layers, where="test")
+        resolve(make_uniform_plan("fp16"), model.layers, where="test")
     (folder / "plan.toml").write_text('[[rule]]\nmatch = ".*"\nscheme = "as_trained"\n', encoding="utf-8")
     resolve(load_plan(folder / "plan.toml"), model.layers, where="test")
     floats = load_model(load_config(TINY / "builder.toml"), TINY)
     with pytest.raises(ConfigError, match="no integers of its own"):
-        resolve(uniform_plan("as_trained"), floats.layers, where="test")
+        resolve(make_uniform_plan("as_trained"), floats.layers, where="test")
 
 
 def test_scales_that_are_chosen_at_run_time_are_refused(tmp_path: Path) -> None:

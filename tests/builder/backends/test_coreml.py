@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from builder.backends import coreml
 from builder.backends.base import Lowered
 from builder.backends.coreml.package import MODEL, WEIGHTS
-from builder.backends.coreml.program import dtype_of, list_operations, load_program, load_spec
-from builder.bundle import TensorSpec, tree_bytes, tree_files, tree_sha256
-from builder.bundle.tensors import psnr_db
+from builder.backends.coreml.program import list_operations, load_program, load_spec, name_dtype
+from builder.bundle import TensorSpec, count_tree_bytes, hash_tree, list_tree
+from builder.bundle.tensors import measure_psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
 from builder.graph.model import Model
 from builder.precision.layers import Layer
@@ -32,8 +32,8 @@ from tests.builder.models import (
     Twins,
     expected,
     export,
-    image_spec,
-    picture_model,
+    make_image_spec,
+    make_picture_model,
     plan_of,
     samples,
     seeded,
@@ -74,7 +74,7 @@ class Made:
         sample = next(samples(self.model, 1, seed=99))
         got = coreml.runner(self.path, self.lowered.inputs, self.lowered.outputs, 1)(sample)
         wanted = expected(self.model, sample)
-        return min(psnr_db(got[name], wanted[name], 1.0) for name in wanted)
+        return min(measure_psnr_db(got[name], wanted[name], 1.0) for name in wanted)
 
     def operations(self, kind: str) -> list[object]:
         return [op for op in list_operations(load_program(self.path)) if op.op_type == kind]
@@ -89,12 +89,12 @@ def make(model: Model, path: Path, schemes: dict[str, str]) -> Made:
 
 @pytest.fixture(scope="module")
 def mixed() -> Model:
-    return picture_model(seeded(Mixed))
+    return make_picture_model(seeded(Mixed))
 
 
 @pytest.fixture(scope="module")
 def twins() -> Model:
-    return picture_model(seeded(Twins))
+    return make_picture_model(seeded(Twins))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def fp32(mixed: Model, tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make(mixed, tmp_path_factory.mktemp("fp32") / "a.mlpackage", {})
 
 
-def random_schemes(model: Model, seed: int) -> dict[str, str]:
+def draw_schemes(model: Model, seed: int) -> dict[str, str]:
     draw = random.Random(seed)
     return {name: draw.choice(ALL_SCHEMES) for name in model.layers.names()}
 
@@ -120,7 +120,7 @@ def test_every_scheme_is_realised_on_every_kind_of_layer(mixed: Model, tmp_path:
 @pytest.mark.parametrize("seed", range(8))
 def test_random_mixed_plans_are_realised_layer_by_layer(mixed: Model, tmp_path: Path, seed: int) -> None:
     """Whatever mixture is asked for, each layer has its scheme and the program computes."""
-    wanted = random_schemes(mixed, seed)
+    wanted = draw_schemes(mixed, seed)
     made = make(mixed, tmp_path / "a.mlpackage", wanted)
     assert coreml.read_back(made.path, mixed) == wanted
     assert made.psnr() > 25  # what palettes of one bit leave
@@ -129,7 +129,7 @@ def test_random_mixed_plans_are_realised_layer_by_layer(mixed: Model, tmp_path: 
 @pytest.mark.parametrize("seed", range(6))
 def test_layers_with_equal_and_tied_weights_keep_their_own_schemes(twins: Model, tmp_path: Path, seed: int) -> None:
     """Two equal layers get two schemes, both calls of tied weights one, and a factor after a layer does not hide it."""
-    wanted = random_schemes(twins, seed)
+    wanted = draw_schemes(twins, seed)
     made = make(twins, tmp_path / "a.mlpackage", wanted)
     assert coreml.read_back(made.path, twins) == wanted
     assert len(coreml.read_stored_layers(made.path)) == len(twins.layers.layers) + 1
@@ -147,7 +147,7 @@ def test_ops_of_no_layer_compute_in_fp16_only_when_all_layers_do(mixed: Model, f
     """One fp32 layer keeps activations and additions in fp32; borders are always fp32."""
 
     def adds(made: Made) -> set[str]:
-        return {dtype_of(op.outputs[0]) for op in made.operations("add")}  # type: ignore[attr-defined]
+        return {name_dtype(op.outputs[0]) for op in made.operations("add")}  # type: ignore[attr-defined]
 
     names = mixed.layers.names()
     halves = make(mixed, tmp_path / "a.mlpackage", dict.fromkeys(names, "fp16") | {"pw": "palettized_w8"})
@@ -179,12 +179,12 @@ class Normed(nn.Module):
 
 def test_variances_stay_in_fp32_in_an_fp16_plan(tmp_path: Path) -> None:
     """The square of an activation beyond 255 is infinite in fp16; averaged squares are therefore kept in fp32, the rest is not."""
-    model = picture_model(seeded(Normed))
+    model = make_picture_model(seeded(Normed))
     made = make(model, tmp_path / "a.mlpackage", dict.fromkeys(model.layers.names(), "fp16"))
     squares = [op for kind in ("square", "pow", "rsqrt") for op in made.operations(kind)]
     assert squares
-    assert {dtype_of(op.outputs[0]) for op in squares} == {"fp32"}  # type: ignore[attr-defined]
-    assert {dtype_of(op.outputs[0]) for op in made.operations("sub") + made.operations("conv")} == {"fp16"}  # type: ignore[attr-defined]
+    assert {name_dtype(op.outputs[0]) for op in squares} == {"fp32"}  # type: ignore[attr-defined]
+    assert {name_dtype(op.outputs[0]) for op in made.operations("sub") + made.operations("conv")} == {"fp16"}  # type: ignore[attr-defined]
     assert coreml.read_back(made.path, model) == dict.fromkeys(model.layers.names(), "fp16")
     assert made.psnr() > 45
 
@@ -205,7 +205,7 @@ class Tiny(nn.Module):
 
 def test_weights_that_coremltools_takes_for_epsilons_are_still_the_layers(tmp_path: Path) -> None:
     """It makes the smallest normal number of them in small tensors: another value, and the same layer and norm."""
-    model = picture_model(seeded(Tiny))
+    model = make_picture_model(seeded(Tiny))
     plan = plan_of({"head": "fp16", "tail": "fp16", "norm": "fp16"})
     coreml.lower(model, plan, "all", dict, tmp_path / "tiny.mlpackage")
     assert coreml.read_back(tmp_path / "tiny.mlpackage", model) == {"head": "fp16", "tail": "fp16"}
@@ -214,13 +214,13 @@ def test_weights_that_coremltools_takes_for_epsilons_are_still_the_layers(tmp_pa
 
 def test_compressed_weights_are_smaller_on_disk(tmp_path: Path) -> None:
     """Bytes follow bits: 4-bit less than 8-bit less than fp16 less than fp32, for weights that dominate."""
-    model = picture_model(
+    model = make_picture_model(
         nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 64, 3, groups=2), nn.ConvTranspose2d(64, 3, 5))
     )
     sizes = {}
     for scheme in ("fp32", "fp16", "palettized_w8", "palettized_w6", "palettized_w4", "sparse_50_palettized_w4"):
         made = make(model, tmp_path / scheme, dict.fromkeys(model.layers.names(), scheme))
-        sizes[scheme] = tree_bytes(made.path / WEIGHTS)
+        sizes[scheme] = count_tree_bytes(made.path / WEIGHTS)
     assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
     assert sizes["palettized_w4"] < 0.15 * sizes["fp32"]
 
@@ -231,7 +231,7 @@ def test_blocks_of_input_channels_have_scales_of_their_own(tmp_path: Path) -> No
     network = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.Conv2d(64, 64, 1), nn.Conv2d(64, 3, 3, padding=1))
     with torch.no_grad():
         network[1].weight[:, :32] *= 20  # one scale a channel would round the other half away
-    model = picture_model(network)
+    model = make_picture_model(network)
     wanted = {"0": "fp32", "1": "weight_only_wi4b32_afp32", "2": "weight_only_wi4b32_afp32"}
     made = make(model, tmp_path / "blocks.mlpackage", wanted)
     assert coreml.read_back(made.path, model) == wanted
@@ -248,8 +248,8 @@ def test_blocks_of_input_channels_have_scales_of_their_own(tmp_path: Path) -> No
 def test_borders_have_the_names_of_builder_toml(tmp_path: Path) -> None:
     """Two inputs and two outputs come under their own names, even where these are the converter's names for other values."""
     torch.manual_seed(3)
-    names = (image_spec("linear"), TensorSpec(name="image", kind="vector", shape=(1, 5)))
-    outputs = (image_spec("relu"), TensorSpec(name="conv2d", kind="tensor", shape=(1, 2)))
+    names = (make_image_spec("linear"), TensorSpec(name="image", kind="vector", shape=(1, 5)))
+    outputs = (make_image_spec("relu"), TensorSpec(name="conv2d", kind="tensor", shape=(1, 2)))
     made = make(export(Conditional(), names, outputs), tmp_path / "a.mlpackage", {"conv": "fp16"})
     description = load_spec(made.path).description
     assert [entry.name for entry in description.input] == ["linear", "image"]
@@ -263,7 +263,9 @@ def test_borders_have_the_names_of_builder_toml(tmp_path: Path) -> None:
 
 def test_a_border_name_that_core_ml_cannot_have_is_refused(mixed: Model, tmp_path: Path) -> None:
     """The sentence names it and builder.toml."""
-    odd = Model(program=mixed.program, inputs=(image_spec("my image"),), outputs=mixed.outputs, layers=mixed.layers)
+    odd = Model(
+        program=mixed.program, inputs=(make_image_spec("my image"),), outputs=mixed.outputs, layers=mixed.layers
+    )
     with pytest.raises(ConversionError, match=r"'my image'.*builder\.toml"):
         make(odd, tmp_path / "a.mlpackage", {})
     assert not (tmp_path / "a.mlpackage").exists()
@@ -288,7 +290,7 @@ def test_what_core_ml_does_not_have_is_refused_with_an_alternative(mixed: Model)
 def test_nine_weights_are_not_compressed_and_ten_are(tmp_path: Path) -> None:
     """The limit that `unsupported` states is the converter's."""
     network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1))
-    model = picture_model(network)
+    model = make_picture_model(network)
     made = make(model, tmp_path / "a.mlpackage", dict.fromkeys(model.layers.names(), "weight_only_wi8_afp32"))
     assert coreml.read_back(made.path, model) == {
         "0": "fp32",
@@ -308,7 +310,7 @@ def test_four_bit_linear_weights_and_sparse_palettes_need_ios_18_and_nothing_els
     oldest = {}
     newer = ("weight_only_wi4_afp32", "sparse_50_palettized_w4")
     for scheme in ("fp32", "weight_only_wi8_afp32", "palettized_w4", "sparse_50", *newer):
-        oldest[scheme] = coreml.minimum_runtime(make(mixed, tmp_path / scheme, {"pw": scheme}).path)
+        oldest[scheme] = coreml.read_minimum_runtime(make(mixed, tmp_path / scheme, {"pw": scheme}).path)
     assert {oldest.pop(scheme) for scheme in newer} == {"iOS 18"}
     assert set(oldest.values()) == {"iOS 16"}
 
@@ -317,7 +319,7 @@ def test_four_bit_linear_weights_and_sparse_palettes_need_ios_18_and_nothing_els
 def test_a_large_layer_is_pruned_too(tmp_path: Path, scheme: str) -> None:
     """More weights than float16 can count: coremltools' own pruner leaves all of them without a word."""
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 300, 1), torch.nn.Conv2d(300, 300, 1), torch.nn.Conv2d(300, 3, 1))
-    model = picture_model(network.eval())
+    model = make_picture_model(network.eval())
     made = make(model, tmp_path / "a.mlpackage", {"1": scheme})
     assert coreml.read_back(made.path, model)["1"] == scheme
     (stored,) = (layer for layer in coreml.read_stored_layers(made.path) if layer.weight_shape == (300, 300, 1, 1))
@@ -328,21 +330,21 @@ def test_a_large_layer_is_pruned_too(tmp_path: Path, scheme: str) -> None:
 def test_a_layer_that_is_not_in_the_file_is_named(fp32: Made) -> None:
     """Other weights than the file's are an error, not a guess."""
     with pytest.raises(VerificationError, match="'head'"):
-        coreml.read_back(fp32.path, picture_model(seeded(Mixed, seed=5)))
+        coreml.read_back(fp32.path, make_picture_model(seeded(Mixed, seed=5)))
 
 
 def test_a_layer_that_differs_in_one_weight_is_not_taken_for_it(tmp_path: Path) -> None:
     """A name that agrees does not excuse a value that does not."""
     network = seeded(Mixed)
     made = make(
-        picture_model(network), tmp_path / "a.mlpackage", {"tail": "palettized_w4", "pw": "weight_only_wi8_afp32"}
+        make_picture_model(network), tmp_path / "a.mlpackage", {"tail": "palettized_w4", "pw": "weight_only_wi8_afp32"}
     )
     for layer in ("tail", "pw", "dw"):
         changed = seeded(Mixed)
         with torch.no_grad():
             changed.get_submodule(layer).weight.view(-1)[7] += 0.02  # type: ignore[operator, union-attr, call-overload]
         with pytest.raises(VerificationError, match=f"'{layer}'"):
-            coreml.read_back(made.path, picture_model(changed))
+            coreml.read_back(made.path, make_picture_model(changed))
 
 
 def test_alias_nodes_are_converted(tmp_path: Path) -> None:
@@ -357,7 +359,7 @@ def test_alias_nodes_are_converted(tmp_path: Path) -> None:
             x = torch.ops.aten.alias(self.conv(image))
             return torch.ops.aten.alias(torch.relu(x))  # type: ignore[no-any-return]
 
-    made = make(picture_model(Aliased()), tmp_path / "a.mlpackage", {})
+    made = make(make_picture_model(Aliased()), tmp_path / "a.mlpackage", {})
     assert made.psnr() > 100
 
 
@@ -369,13 +371,13 @@ def test_an_operation_that_cannot_be_converted_is_one_sentence(tmp_path: Path) -
             return torch.special.bessel_j0(image)
 
     with pytest.raises(ConversionError, match="bessel_j0") as caught:
-        make(picture_model(Unknown()), tmp_path / "a.mlpackage", {})
+        make(make_picture_model(Unknown()), tmp_path / "a.mlpackage", {})
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.mlpackage").exists()
 
 
 def copied(made: Made, path: Path) -> Path:
-    for file in tree_files(made.path):
+    for file in list_tree(made.path):
         target = path / file.relative_to(made.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())
@@ -412,7 +414,7 @@ def test_damaged_and_foreign_programs_are_errors(fp32: Made, tmp_path: Path) -> 
         coreml.read_stored_layers(path)
     (path / MODEL).unlink()
     with pytest.raises(InputError, match="readable"):
-        coreml.minimum_runtime(path)
+        coreml.read_minimum_runtime(path)
 
 
 def test_coverage_counts_the_program_and_says_that_it_is_predicted(fp32: Made) -> None:
@@ -427,7 +429,7 @@ def test_coverage_counts_the_program_and_says_that_it_is_predicted(fp32: Made) -
 
 def test_peak_memory_is_the_package_and_the_largest_live_set(fp32: Made) -> None:
     """At the end of `Mixed` the 8-channel upsampled tensor and what is made of it are alive."""
-    activations = coreml.peak_memory(fp32.path, (), ()) - tree_bytes(fp32.path)
+    activations = coreml.predict_peak_memory(fp32.path, (), ()) - count_tree_bytes(fp32.path)
     assert activations == 2 * SIZE * SIZE * 8 * 4
 
 
@@ -450,8 +452,8 @@ import sys, warnings
 warnings.simplefilter("ignore")
 from pathlib import Path
 from builder.backends import coreml
-from tests.builder.models import Mixed, picture_model, plan_of, seeded
-model = picture_model(seeded(Mixed))
+from tests.builder.models import Mixed, make_picture_model, plan_of, seeded
+model = make_picture_model(seeded(Mixed))
 schemes = dict.fromkeys(model.layers.names(), "fp16") | {"head": "palettized_w4", "pw": "weight_only_wi4_afp32"}
 coreml.lower(model, plan_of(schemes), "all", dict, Path(sys.argv[1]))
 """
@@ -467,8 +469,8 @@ def test_two_processes_give_the_same_package(tmp_path: Path) -> None:
         for package in packages
     ]
     assert [process.wait(240) for process in started] == [0, 0]
-    assert tree_sha256(packages[0]) == tree_sha256(packages[1])
-    for file in tree_files(packages[0]):
+    assert hash_tree(packages[0]) == hash_tree(packages[1])
+    for file in list_tree(packages[0]):
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
         content = file.read_bytes()
         assert not [word for word in (str(tmp_path), str(ROOT), sys.prefix) if word.encode() in content]
@@ -491,7 +493,7 @@ def test_the_package_is_one_that_coremltools_opens(fp32: Made) -> None:
 def test_reports_name_the_interpreter_where_core_ml_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A figure is never taken for Core ML's own."""
     monkeypatch.setattr(sys, "platform", "linux")
-    assert coreml.runtime_name() == "MIL interpreter of edgebundle (Core ML itself runs on macOS only)"
+    assert coreml.describe_runtime() == "MIL interpreter of edgebundle (Core ML itself runs on macOS only)"
 
 
 def test_asking_what_is_supported_loads_no_converter() -> None:
@@ -499,7 +501,7 @@ def test_asking_what_is_supported_loads_no_converter() -> None:
     code = (
         "import sys; from builder.backends import coreml; from builder.precision import Layer, SCHEMES\n"
         "layer = Layer(name='a', op='linear', weight='a.weight', bias=None, weight_shape=(4, 4), params=16, macs=16, uses=1)\n"
-        "coreml.find_unsupported(layer, SCHEMES['fp16'], 'all'); coreml.runtime_name()\n"
+        "coreml.find_unsupported(layer, SCHEMES['fp16'], 'all'); coreml.describe_runtime()\n"
         "assert not {'torch', 'coremltools', 'numpy'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)

@@ -19,7 +19,7 @@ from builder.backends.coreml.package import MODEL, WEIGHTS
 from builder.backends.coreml.program import load_spec
 from builder.errors import EdgebundleError, VerificationError
 from builder.graph.model import Model
-from tests.builder.models import Mixed, picture_model, plan_of, seeded
+from tests.builder.models import Mixed, make_picture_model, plan_of, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -30,7 +30,7 @@ class Written:
     def __init__(self, path: Path) -> None:
         torch.set_num_threads(1)
         self.path = path
-        self.model: Model = picture_model(seeded(Mixed))
+        self.model: Model = make_picture_model(seeded(Mixed))
         plan = plan_of(dict.fromkeys(self.model.layers.names(), "fp16"))
         self.lowered: Lowered = coreml.lower(self.model, plan, "all", dict, path, CoreMLOptions(io="images"))
 
@@ -43,13 +43,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     return Written(tmp_path_factory.mktemp("good") / "a.mlpackage")
 
 
-def changed_spec(path: Path, change: Callable[[Any], None]) -> None:
+def change_spec(path: Path, change: Callable[[Any], None]) -> None:
     spec = load_spec(path)
     change(spec)
     (path / MODEL).write_bytes(spec.SerializeToString(deterministic=True))
 
 
-def changed_manifest(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def change_manifest(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
     change(manifest)
     (path / "Manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
@@ -60,7 +60,7 @@ def without_weights_entry(manifest: dict[str, Any]) -> None:
     del entries[next(key for key, entry in entries.items() if entry["name"] == "weights")]
 
 
-def older_ops(spec: Any) -> None:
+def make_ops_older(spec: Any) -> None:
     """The program's blocks as of the system before the one that the file states."""
     function = spec.mlProgram.functions["main"]
     function.block_specializations["CoreML5"].CopyFrom(function.block_specializations[function.opset])
@@ -70,7 +70,7 @@ def older_ops(spec: Any) -> None:
 def as_ios15(spec: Any) -> None:
     """States iOS 15 for a program with an op of iOS 16."""
     spec.specificationVersion = 6
-    older_ops(spec)
+    make_ops_older(spec)
     op = next(
         o for o in spec.mlProgram.functions["main"].block_specializations["CoreML5"].operations if o.type == "relu"
     )
@@ -81,26 +81,26 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no manifest": (lambda p: (p / "Manifest.json").unlink(), "no good Manifest.json"),
     "manifest is text": (lambda p: (p / "Manifest.json").write_text("{"), "no good Manifest.json"),
     "manifest is a list": (lambda p: (p / "Manifest.json").write_text("[]"), "no good Manifest.json"),
-    "other root": (lambda p: changed_manifest(p, lambda m: m.update(rootModelIdentifier="x")), "no good Manifest.json"),
-    "weights not named": (lambda p: changed_manifest(p, without_weights_entry), r"weight\.bin, which its Manifest.json does not name"),
+    "other root": (lambda p: change_manifest(p, lambda m: m.update(rootModelIdentifier="x")), "no good Manifest.json"),
+    "weights not named": (lambda p: change_manifest(p, without_weights_entry), r"weight\.bin, which its Manifest.json does not name"),
     "file not named": (lambda p: (p / "Data" / "notes.txt").write_text("x"), r"notes\.txt, which its Manifest.json does not name"),
     "no weights": (lambda p: shutil.rmtree(p / WEIGHTS), "lacks Data/com.apple.CoreML/weights"),
     "a link": (lambda p: (p / WEIGHTS / "more.bin").symlink_to("/etc/hosts"), "no plain file"),
     "weights cut": (lambda p: (p / WEIGHTS / "weight.bin").write_bytes(b"x" * 80), "damaged"),
     "model cut": (lambda p: (p / MODEL).write_bytes((p / MODEL).read_bytes()[:-9]), "not a readable .mlpackage"),
-    "unknown system": (lambda p: changed_spec(p, lambda s: setattr(s, "specificationVersion", 99)), "specification version 99"),
-    "ops of another system": (lambda p: changed_spec(p, older_ops), "is for iOS 16, but its function 'main' has the ops of CoreML5"),
-    "op of a newer system": (lambda p: changed_spec(p, as_ios15), "made for iOS 15 but its op 'pixel_unshuffle' needs iOS16"),
+    "unknown system": (lambda p: change_spec(p, lambda s: setattr(s, "specificationVersion", 99)), "specification version 99"),
+    "ops of another system": (lambda p: change_spec(p, make_ops_older), "is for iOS 16, but its function 'main' has the ops of CoreML5"),
+    "op of a newer system": (lambda p: change_spec(p, as_ios15), "made for iOS 15 but its op 'pixel_unshuffle' needs iOS16"),
     "other colours": (
-        lambda p: changed_spec(p, lambda s: setattr(s.description.input[0].type.imageType, "colorSpace", 30)),
+        lambda p: change_spec(p, lambda s: setattr(s.description.input[0].type.imageType, "colorSpace", 30)),
         "colours of 'image' in the order BGR, not RGB",
     ),
     "other size": (
-        lambda p: changed_spec(p, lambda s: setattr(s.description.output[0].type.imageType, "width", 31)),
+        lambda p: change_spec(p, lambda s: setattr(s.description.output[0].type.imageType, "width", 31)),
         "the picture 'stylized' of 31 x 32, not 32 x 32",
     ),
     "other name": (
-        lambda p: changed_spec(p, lambda s: setattr(s.description.input[0], "name", "photo")),
+        lambda p: change_spec(p, lambda s: setattr(s.description.input[0], "name", "photo")),
         "has the inputs photo, not image",
     ),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import coreml
-from builder.backends.coreml.half_range import Reached, measure_reach, too_large, within_half
+from builder.backends.coreml.half_range import Reached, find_too_large, measure_reach, within_half
 from builder.backends.coreml.options import CoreMLOptions, Io
 from builder.errors import VerificationError
 from builder.graph.model import Model
@@ -17,7 +17,7 @@ from builder.pipeline.story import make_bundle
 from builder.project.project import open_project
 from builder.project.variants import choose_variants
 from builder.steps.listener import Silent
-from tests.builder.models import picture_model, plan_of, samples, seeded
+from tests.builder.models import make_picture_model, plan_of, samples, seeded
 from tests.builder.projects import CONFIG, MODEL, make_project
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -55,7 +55,7 @@ def loud(factor: float) -> Model:
     network = seeded(Loud)
     with torch.no_grad():
         network.loud.weight.mul_(factor)  # type: ignore[union-attr, operator]
-    return picture_model(network)
+    return make_picture_model(network)
 
 
 def known(model: Model, path: Path, io: Io = "tensors") -> dict[str, Reached]:
@@ -95,16 +95,19 @@ def test_a_norm_that_reads_values_beyond_fp16_is_kept_in_fp32(tmp_path: Path) ->
 def test_values_that_fit_change_nothing(tmp_path: Path) -> None:
     """A network of ordinary values keeps its plan."""
     model = loud(1.0)
-    assert too_large(plan_of(dict.fromkeys(model.layers.names(), "fp16")), known(model, tmp_path / "a.mlpackage")) == {}
+    assert (
+        find_too_large(plan_of(dict.fromkeys(model.layers.names(), "fp16")), known(model, tmp_path / "a.mlpackage"))
+        == {}
+    )
 
 
 def test_an_operation_between_layers_counts_where_it_computes_in_fp16(tmp_path: Path) -> None:
     """With all layers in fp16 the layer before it gets fp32, and with it all that is between layers; else nothing is to do."""
     torch.set_num_threads(1)
-    model = picture_model(seeded(Peak))
+    model = make_picture_model(seeded(Peak))
     seen = known(model, tmp_path / "a.mlpackage")
-    assert list(too_large(plan_of({"head": "fp16", "tail": "fp16"}), seen)) == ["head"]
-    assert too_large(plan_of({"head": "fp16", "tail": "fp32"}), seen) == {}
+    assert list(find_too_large(plan_of({"head": "fp16", "tail": "fp16"}), seen)) == ["head"]
+    assert find_too_large(plan_of({"head": "fp16", "tail": "fp32"}), seen) == {}
 
 
 def test_a_layer_that_exists_in_fp16_only_is_refused(tmp_path: Path) -> None:

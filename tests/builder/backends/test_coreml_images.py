@@ -18,13 +18,13 @@ from builder.backends.coreml import convert
 from builder.backends.coreml.options import CoreMLOptions
 from builder.backends.coreml.package import MODEL
 from builder.backends.coreml.program import load_spec, read_colours
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.bundle.tensors import make_pixels, make_tensor
 from builder.errors import ConfigError, VerificationError
 from builder.graph.model import Model
 from builder.plan_search.trials import Exporter
 from builder.project.budgets import SearchSection
 from builder.project.config import VariantSection
-from tests.builder.models import Mixed, expected, picture_model, plan_of, seeded
+from tests.builder.models import Mixed, expected, make_picture_model, plan_of, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -42,7 +42,7 @@ SCALES: dict[str, dict[str, object]] = {
 def scaled(changes: dict[str, object]) -> Model:
     """`Mixed` with another meaning of its pictures' values."""
     torch.set_num_threads(1)
-    model = picture_model(seeded(Mixed))
+    model = make_picture_model(seeded(Mixed))
     inputs, outputs = (
         tuple(spec.model_copy(update=changes) for spec in specs) for specs in (model.inputs, model.outputs)
     )
@@ -58,11 +58,11 @@ def pictures(model: Model, path: Path, made: Lowered) -> tuple[np.ndarray[Any, A
     """Pixels that the file gives for a colourful picture, and those of the source network."""
     spec = model.inputs[0]
     pixels = np.random.default_rng(5).integers(0, 256, (*spec.shape[2:], 3), np.uint8)
-    sample = {spec.name: pixels_to_tensor(pixels, spec)}
+    sample = {spec.name: make_tensor(pixels, spec)}
     runner = coreml.runner(path, made.inputs, made.outputs, 1)
     got = make_logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
     out = model.outputs[0]
-    return tensor_to_pixels(got[out.name], out), tensor_to_pixels(expected(model, sample)[out.name], out)
+    return make_pixels(got[out.name], out), make_pixels(expected(model, sample)[out.name], out)
 
 
 @pytest.mark.parametrize("changes", SCALES.values(), ids=SCALES)
@@ -114,8 +114,8 @@ def test_the_deployment_target_is_in_the_file(tmp_path: Path) -> None:
     model = scaled({})
     lowered(model, tmp_path / "a.mlpackage")
     lowered(model, tmp_path / "b.mlpackage", deployment_target="iOS17")
-    assert coreml.minimum_runtime(tmp_path / "a.mlpackage") == "iOS 16"
-    assert coreml.minimum_runtime(tmp_path / "b.mlpackage") == "iOS 17"
+    assert coreml.read_minimum_runtime(tmp_path / "a.mlpackage") == "iOS 16"
+    assert coreml.read_minimum_runtime(tmp_path / "b.mlpackage") == "iOS 17"
 
 
 def test_a_deployment_target_that_a_scheme_needs_raised(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_deployment_target_that_a_scheme_needs_raised(tmp_path: Path) -> None:
 
 def test_a_search_leaves_out_schemes_that_the_target_has_not() -> None:
     """With an older target 4-bit linear weights are no candidate; palettes are."""
-    model = picture_model(seeded(Mixed))
+    model = make_picture_model(seeded(Mixed))
     source: Any = SimpleNamespace(result=SimpleNamespace(layers=model.layers))
     goal = SearchSection(objective="psnr", max_bytes="20 KB")
     section = VariantSection(backend="coreml", delegate="all", search=goal, deployment_target="iOS17")
@@ -147,9 +147,9 @@ class Unshuffled(torch.nn.Module):
 
 def test_a_deployment_target_that_an_op_needs_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that an op is too new for is refused with the line to change; where none is asked for, the op decides."""
-    model = picture_model(Unshuffled())
+    model = make_picture_model(Unshuffled())
     with pytest.raises(ConfigError, match=r"'pixel_unshuffle' needs iOS16 .* set deployment_target = \"iOS16\""):
         lowered(model, tmp_path / "a.mlpackage", deployment_target="iOS15")
-    monkeypatch.setattr(convert, "oldest_system", lambda plan: "iOS15")
+    monkeypatch.setattr(convert, "find_oldest_system", lambda plan: "iOS15")
     lowered(model, tmp_path / "b.mlpackage")
-    assert coreml.minimum_runtime(tmp_path / "b.mlpackage") == "iOS 16"
+    assert coreml.read_minimum_runtime(tmp_path / "b.mlpackage") == "iOS 16"

@@ -199,11 +199,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Ran]:
         program = load_program(path)
         for number in numbers:
             name = f"y{number}"
-            found[number] = Ran(ops=ops_behind(program, name), actual=actual[name], wanted=wanted[name])
+            found[number] = Ran(ops=find_ops_behind(program, name), actual=actual[name], wanted=wanted[name])
     return found
 
 
-def ops_behind(program: Any, output: str) -> set[str]:
+def find_ops_behind(program: Any, output: str) -> set[str]:
     """The ops that an output is computed by."""
     makers = {var.name: op for op in computing_ops(program) for var in op.outputs}
     todo, found = [output], set()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from builder.backends.coreml.program import largest_live_set
+from builder.backends.coreml.program import measure_largest_live_set
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own
 
@@ -21,4 +21,4 @@ def test_a_size_that_values_decide_counts_nothing_and_stops_nothing() -> None:
         places = mb.non_zero(x=mb.relu(x=x))
         return mb.reduce_sum(x=mb.cast(x=places, dtype="fp32"), axes=[0], keep_dims=True)
 
-    assert largest_live_set(program) >= 2 * 4 * 8 * 4
+    assert measure_largest_live_set(program) >= 2 * 4 * 8 * 4

@@ -13,7 +13,7 @@ from builder.backends.coreml.realise import read_realised
 from builder.bundle import TensorSpec
 from builder.graph.model import Model
 from builder.legalize.at_source import make_plain
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from tests.builder.models import plan_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own
@@ -29,7 +29,7 @@ def test_a_convolution_over_rows_has_the_scheme_that_was_asked_for(tmp_path: Pat
         program=program,
         inputs=(TensorSpec(name="x", kind="tensor", shape=(1, 4, 16)),),
         outputs=(TensorSpec(name="y", kind="tensor", shape=(1, 4, 14)),),
-        layers=layer_table(program),
+        layers=list_layers(program),
     )
     out = tmp_path / "net.mlpackage"
     BACKENDS["coreml"].lower(model, plan_of({"0": scheme, "2": scheme}), "all", dict, out)

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from builder import process
 from builder.backends import executorch
 from builder.backends.base import Lowered
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
 from builder.graph.model import Model
 from builder.precision.scheme import AS_TRAINED, SCHEMES
-from tests.builder.models import Mixed, Twins, expected, picture_model, plan_of, samples, seeded
+from tests.builder.models import Mixed, Twins, expected, make_picture_model, plan_of, samples, seeded
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -63,7 +63,7 @@ class Converted:
         sample = next(samples(self.model, 1, seed=99))
         got = executorch.runner(self.path, self.lowered.inputs, self.lowered.outputs, 1)(sample)
         wanted = expected(self.model, sample)
-        return min(psnr_db(got[name], wanted[name], 1.0) for name in wanted)
+        return min(measure_psnr_db(got[name], wanted[name], 1.0) for name in wanted)
 
 
 def converted(model: Model, path: Path, schemes: dict[str, str]) -> Converted:
@@ -78,7 +78,7 @@ def converted(model: Model, path: Path, schemes: dict[str, str]) -> Converted:
 
 @pytest.fixture(scope="module")
 def mixed() -> Model:
-    return picture_model(seeded(Mixed))
+    return make_picture_model(seeded(Mixed))
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +112,10 @@ def test_stored_layers_need_no_model(fp32: Converted) -> None:
 
 def test_peak_memory_holds_the_file_and_its_tensors(fp32: Converted) -> None:
     """Peak memory exceeds the file and its packed weights, and for such a network stays below a megabyte."""
-    peak = executorch.peak_memory(fp32.path, fp32.lowered.inputs, fp32.lowered.outputs)
+    peak = executorch.predict_peak_memory(fp32.path, fp32.lowered.inputs, fp32.lowered.outputs)
     weights = sum(layer.weight_bytes for layer in executorch.read_stored_layers(fp32.path))
     assert fp32.path.stat().st_size + weights < peak < 1_000_000
-    assert executorch.minimum_runtime(fp32.path) == "ExecuTorch program schema 0 with XNNPACK payload XN01"
+    assert executorch.read_minimum_runtime(fp32.path) == "ExecuTorch program schema 0 with XNNPACK payload XN01"
 
 
 def test_fp16_stores_half_the_bytes(mixed: Model, fp32: Converted, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> N
 
 def test_equal_and_tied_weights(tmp_path: Path) -> None:
     """Of two layers with equal weights only the one that was asked for is quantized; a layer called twice is so in both calls."""
-    model = picture_model(seeded(Twins))
+    model = make_picture_model(seeded(Twins))
     schemes = dict.fromkeys(model.layers.names(), "fp32") | {
         "two": "static_wi8_ai8", "tied": "static_wi8_ai8", "last": "fp16"
     }  # fmt: skip
@@ -172,7 +172,7 @@ def test_equal_and_tied_weights(tmp_path: Path) -> None:
 
 def test_what_xnnpack_leaves_still_runs(tmp_path: Path) -> None:
     """Operations left to ExecuTorch's own kernels are named, layers among them are found, and the file runs."""
-    model = picture_model(seeded(Awkward))
+    model = make_picture_model(seeded(Awkward))
     schemes = dict.fromkeys(model.layers.names(), "fp32") | {"head": "static_wi8_ai8", "same": "static_wi8_ai8"}
     made = converted(model, tmp_path / "awkward.pte", schemes)
     assert made.realised() == schemes
@@ -188,8 +188,8 @@ def test_equal_inputs_give_equal_bytes(mixed: Model, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.builder.backends.test_executorch import converted\n"
-        "from tests.builder.models import Mixed, picture_model, seeded\n"
-        f"converted(picture_model(seeded(Mixed)), Path(sys.argv[1]), {schemes!r})\n"
+        "from tests.builder.models import Mixed, make_picture_model, seeded\n"
+        f"converted(make_picture_model(seeded(Mixed)), Path(sys.argv[1]), {schemes!r})\n"
     )
     there = tmp_path / "elsewhere" / "there.pte"
     there.parent.mkdir()
@@ -232,7 +232,7 @@ def test_weights_beyond_float16_are_named(tmp_path: Path) -> None:
     network = seeded(Mixed)
     with torch.no_grad():
         network.get_submodule("pw").weight[0] = 1e6
-    model = picture_model(network)
+    model = make_picture_model(network)
     for layers in (["pw"], model.layers.names()):
         with pytest.raises(ConversionError, match=r"'pw.weight' has values beyond the largest float16"):
             converted(model, tmp_path / "large.pte", dict.fromkeys(layers, "fp16"))
@@ -270,20 +270,20 @@ class PaddedByHand(nn.Module):
 @pytest.mark.parametrize("beside", ["fp32", "fp16", "static_wi8_ai8"])
 def test_zeros_between_a_quantized_layer_and_another_keep_either_as_asked(tmp_path: Path, beside: str) -> None:
     """XNNPACK's lowering quantizes such a padding by itself, and stopped where a float layer reads it."""
-    model = picture_model(seeded(PaddedByHand))
+    model = make_picture_model(seeded(PaddedByHand))
     plan, path = plan_of({"first": "static_wi8_ai8", "dw": beside, "last": "fp32"}), tmp_path / "padded.pte"
     lowered = executorch.lower(model, plan, "xnnpack", lambda: executorch.observe(model, samples(model)), path)
     assert executorch.read_back(path, model) == {"first": "static_wi8_ai8", "dw": beside, "last": "fp32"}
     sample = next(samples(model, count=1, seed=9))
     output = executorch.runner(path, lowered.inputs, lowered.outputs, 1)(sample)
     (name,) = output
-    assert psnr_db(output[name], expected(model, sample)[name], 1.0) >= 60
+    assert measure_psnr_db(output[name], expected(model, sample)[name], 1.0) >= 60
 
 
 def test_a_layer_that_is_absent_is_named(fp32: Converted) -> None:
     """Reading a file back for another network fails with the first layer that is not in it."""
     with pytest.raises(VerificationError, match="layer 'head' is not in the ExecuTorch file"):
-        executorch.read_back(fp32.path, picture_model(seeded(Mixed, seed=7)))
+        executorch.read_back(fp32.path, make_picture_model(seeded(Mixed, seed=7)))
 
 
 @pytest.mark.parametrize(
@@ -312,6 +312,6 @@ def test_a_bias_beyond_32_bits_is_refused(tmp_path: Path) -> None:
     network = seeded(Mixed)
     with torch.no_grad():
         network.get_submodule("head").bias[0] = 1e7
-    made = converted(picture_model(network), tmp_path / "bias.pte", {"head": "static_wi8_ai8"})
+    made = converted(make_picture_model(network), tmp_path / "bias.pte", {"head": "static_wi8_ai8"})
     with pytest.raises(VerificationError, match="layer 'head' was quantized wrongly: its bias"):
         made.realised()

@@ -18,7 +18,7 @@ from builder.graph.model import Model
 from builder.legalize import REWRITES
 from builder.legalize.legalizer import legalize
 from builder.precision.plan import ResolvedPlan
-from tests.builder.models import expected, picture_model, plan_of, rewrites_for, samples, seeded
+from tests.builder.models import expected, make_picture_model, plan_of, rewrites_for, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -38,7 +38,7 @@ class Unet(nn.Module):
         return self.tail(torch.cat([x, deep, torch.relu(self.second(x))], 1))
 
 
-def lowered_in_int8(model: Model, path: Path) -> dict[str, str]:
+def lower_in_int8(model: Model, path: Path) -> dict[str, str]:
     """The layers that were kept in fp32; the file agrees with the network."""
     names = model.layers.names()
     seen = executorch.observe(model, list(samples(model)))
@@ -51,17 +51,17 @@ def lowered_in_int8(model: Model, path: Path) -> dict[str, str]:
 
 def test_int8_over_pooling_concatenation_and_transposed_convolution_loads_and_agrees(tmp_path: Path) -> None:
     """All five layers in integers, once the activation between them is one that XNNPACK has."""
-    model = picture_model(seeded(Unet))
+    model = make_picture_model(seeded(Unet))
     program, _ = legalize(model.program, rewrites_for("executorch"), REWRITES)
     path = tmp_path / "a.pte"
-    assert lowered_in_int8(replace(model, program=program), path) == {}
+    assert lower_in_int8(replace(model, program=program), path) == {}
     assert set(executorch.read_back(path, model).values()) == {"static_wi8_ai8"}
     assert str(find_refusal(b"no file", model)).startswith("does not load")
 
 
 def test_a_layer_whose_integers_the_runtime_refuses_stays_in_fp32(tmp_path: Path) -> None:
     """Without that rewrite the file of all integers loads and does not run: one layer in fp32 makes it run, and is named."""
-    kept = lowered_in_int8(picture_model(seeded(Unet)), tmp_path / "a.pte")
+    kept = lower_in_int8(make_picture_model(seeded(Unet)), tmp_path / "a.pte")
     assert len(kept) == 1
     assert "the file does not run" in next(iter(kept.values()))
 

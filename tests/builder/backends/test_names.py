@@ -7,14 +7,14 @@ import importlib
 
 import pytest
 
-from builder.backends import BACKENDS, backend_of, spec_of
+from builder.backends import BACKENDS, find_backend, find_spec
 from builder.errors import BundleError
 
 
 def test_a_backend_is_registered_under_its_own_name() -> None:
     """And no two have a key of a variant, or an artifact's suffix, in common: both tell which one is meant."""
     assert {name: backend.SPEC.name for name, backend in BACKENDS.items()} == {name: name for name in BACKENDS}
-    keys = [key for backend in BACKENDS.values() for key in backend.options_kind().model_fields]
+    keys = [key for backend in BACKENDS.values() for key in backend.load_options_kind().model_fields]
     assert len(set(keys)) == len(keys)
     assert len({backend.SPEC.suffix for backend in BACKENDS.values()}) == len(BACKENDS)
 
@@ -24,8 +24,8 @@ def test_a_bundle_for_a_backend_that_is_not_there_is_refused() -> None:
     with pytest.raises(
         BundleError, match=r"variant 'v' is for the backend 'other', which .* \(it has tflite, .*rebuild the bundle"
     ):
-        backend_of("other", variant="v")
-    assert spec_of("other") is None
+        find_backend("other", variant="v")
+    assert find_spec("other") is None
 
 
 @pytest.mark.parametrize("backend", [name for name, backend in BACKENDS.items() if backend.SPEC.engine is not None])

@@ -13,11 +13,11 @@ from builder.backends.support import check_support
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.graph.model import Model
 from builder.legalize.for_variant import legalize_model
 from builder.precision.plan import PlanFile, ResolvedPlan, Rule, resolve
-from tests.builder.models import Normed, expected, picture_model, rewrites_for, samples, seeded
+from tests.builder.models import Normed, expected, make_picture_model, rewrites_for, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -28,7 +28,7 @@ SIDE = 16
 @pytest.fixture(scope="module")
 def model() -> Model:
     torch.set_num_threads(1)
-    return picture_model(seeded(Normed), SIDE)
+    return make_picture_model(seeded(Normed), SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def lowered(model: Model, name: str, path: Path, *rules: Rule) -> tuple[Resolved
     sample = next(samples(model, 1, seed=9))
     runner = backend.runner(path, made.inputs, made.outputs, 1)
     outputs = make_logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
-    return plan, psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0)
+    return plan, measure_psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0)
 
 
 def named(backend_name: str, path: Path, model: Model, plan: ResolvedPlan) -> dict[str, str]:
@@ -124,7 +124,7 @@ def test_norms_of_a_tflite_file_are_fp32_unless_all_is_integers(ready: dict[str,
     sample = next(samples(model, 1, seed=9))
     runner = tflite.runner(path, made.inputs, made.outputs, 1)
     outputs = make_logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
-    assert psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0) > 30
+    assert measure_psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0) > 30
     plan = resolve(PlanFile(rule=(layers,), between="static_wi8_ai8"), model.layers, where="plan.toml")
     path.write_bytes(realise(content, model, plan, lambda: observed))
     assert tflite.read_norms(path, model) == dict.fromkeys(NORMS, "computed in INT8")
@@ -133,6 +133,6 @@ def test_norms_of_a_tflite_file_are_fp32_unless_all_is_integers(ready: dict[str,
 def test_a_norm_that_is_not_in_the_file_has_no_scheme(model: Model, tmp_path: Path) -> None:
     """A file of other weights holds no norm whose weights say something."""
     lowered(model, "coreml", tmp_path / "a.mlpackage", Rule(match=".*", scheme="fp16"))
-    assert coreml.read_norms(tmp_path / "a.mlpackage", picture_model(seeded(Normed, 1), SIDE)) == {
+    assert coreml.read_norms(tmp_path / "a.mlpackage", make_picture_model(seeded(Normed, 1), SIDE)) == {
         "plain": "fp16", "untrained": "fp16", **dict.fromkeys(("group", "scaled", "layer"), "no op that is found"),
     }  # fmt: skip

@@ -20,14 +20,14 @@ from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.project.config import VariantSection
 from builder.workers.jobs.shared import require_parity
-from tests.builder.models import picture_model, samples, seeded
+from tests.builder.models import make_picture_model, samples, seeded
 from tests.builder.projects import make_project
 
 # torch's own, from within both exporters
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
 LIMIT_S = 600.0
-OTHER = TfliteOptions(route="onnx2tf").other_converter()
+OTHER = TfliteOptions(route="onnx2tf").find_other_converter()
 
 
 class Net(nn.Module):
@@ -82,12 +82,12 @@ def test_a_plan_is_realised_on_its_files_like_on_the_first_routes(tmp_path: Path
 @pytest.fixture(scope="module")
 def model() -> Model:
     torch.set_num_threads(1)
-    return picture_model(seeded(Net))
+    return make_picture_model(seeded(Net))
 
 
 def test_a_file_that_computes_something_else_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal weights and shapes are not enough: the fp32 file runs beside the source model before a plan is realised."""
-    given: list[Model] = [model, picture_model(seeded(Other))]
+    given: list[Model] = [model, make_picture_model(seeded(Other))]
     monkeypatch.setattr(onnx2tf, "convert", lambda _: convert.convert_by_litert(given.pop(0)))
     right = convert.to_float_file(model, "onnx2tf")
     require_parity(*right, model, samples(model), OTHER, tflite)
@@ -98,7 +98,7 @@ def test_a_file_that_computes_something_else_is_refused(model: Model, monkeypatc
 
 def test_a_file_of_other_shapes_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the tensor and both shapes."""
-    smaller = picture_model(seeded(Net), size=16)
+    smaller = make_picture_model(seeded(Net), size=16)
     monkeypatch.setattr(onnx2tf, "convert", lambda _: convert.convert_by_litert(smaller))
     with pytest.raises(ConversionError, match=r"onnx2tf made 'image' .*\[1, 16, 16, 3\] where \[1, 32, 32, 3\]"):
         convert.to_float_file(model, "onnx2tf")
@@ -106,7 +106,7 @@ def test_a_file_of_other_shapes_is_refused(model: Model, monkeypatch: pytest.Mon
 
 def test_the_converters_end_without_a_file_is_one_sentence(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it said last, and how to go without it; here it is not installed where it is looked for."""
-    monkeypatch.setattr(onnx2tf, "python_of", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(onnx2tf, "make_python", lambda *_: Path(sys.executable))
     with pytest.raises(
         ConversionError, match=r"onnx2tf cannot convert the model \(ModuleNotFoundError: .*onnx2tf.*remove 'route'"
     ):

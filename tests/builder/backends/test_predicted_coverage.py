@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from builder.backends import coreml, executorch
 from builder.backends.coreml import neural_engine
 from builder.backends.executorch import vulkan
-from tests.builder.models import picture_model, plan_of, samples, seeded
+from tests.builder.models import make_picture_model, plan_of, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -30,7 +30,7 @@ class Dilated(nn.Module):
 
 def test_the_neural_engine_is_predicted_by_operator_dilation_and_type(tmp_path: Path) -> None:
     """In fp16 the dilated convolution is left, in fp32 everything is."""
-    model = picture_model(seeded(Dilated))
+    model = make_picture_model(seeded(Dilated))
     half, full = tmp_path / "half.mlpackage", tmp_path / "full.mlpackage"
     for path, scheme in ((half, "fp16"), (full, "fp32")):
         coreml.lower(model, plan_of({"plain": scheme, "wide": scheme}), "cpu_and_ne", dict, path)  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def test_the_neural_engine_is_predicted_by_operator_dilation_and_type(tmp_path: 
 def test_vulkan_is_predicted_beside_xnnpack(tmp_path: Path) -> None:
     """In floats it would take both convolutions and leave the cumulative sum; of an int8 file it would take nothing quantized."""
     floats, integers = tmp_path / "floats.pte", tmp_path / "integers.pte"
-    model = picture_model(seeded(Dilated))
+    model = make_picture_model(seeded(Dilated))
     executorch.lower(model, plan_of({"plain": "fp32", "wide": "fp32"}), "xnnpack", dict, floats)  # type: ignore[arg-type]
     (coverage,) = executorch.predict_coverage(floats, "xnnpack")
     measured = executorch.coverage(floats, "xnnpack")

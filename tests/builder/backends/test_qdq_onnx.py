@@ -20,7 +20,7 @@ from builder.errors import ConfigError, SourceError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
 from builder.legalize.for_variant import find_needed, legalize_model
-from builder.precision.plan import resolve, uniform_plan
+from builder.precision.plan import make_uniform_plan, resolve
 from builder.project.config import load_config
 from builder.project.project import open_project
 from builder.sources import load_checked
@@ -93,7 +93,7 @@ def made(backend: Any, model: Model, path: Path) -> Any:
     """The file of the rewritten network, its scheme by layer, and how to run it."""
     delegate = backend.SPEC.delegate_names[0]
     model, _ = legalize_model(model, find_needed(backend.SPEC.delegate(delegate).traits), ())
-    plan = resolve(uniform_plan("as_trained"), model.layers, where="test")
+    plan = resolve(make_uniform_plan("as_trained"), model.layers, where="test")
     lowered = backend.lower(model, plan, delegate, dict, path)
     return backend.read_back(path, model), backend.runner(path, lowered.inputs, lowered.outputs, 2)
 
@@ -149,10 +149,10 @@ def test_a_float_file_has_nothing_to_keep(tmp_path: Path) -> None:
 def test_what_the_variants_ask_for_decides_the_kept_source(tmp_path: Path) -> None:
     """The network as it was trained and the one without its quantizers are two results."""
     folder = project(tmp_path / "p")
-    kept = open_project(folder / "builder.toml").source_key()
+    kept = open_project(folder / "builder.toml").make_source_key()
     for backend in ("tflite", "executorch", "coreml"):
         edit(folder / "builder.toml", f'backend = "{backend}"', f'backend = "{backend}"\nscheme = "fp16"')
-    assert open_project(folder / "builder.toml").source_key() != kept
+    assert open_project(folder / "builder.toml").make_source_key() != kept
 
 
 @pytest.mark.parametrize("kept", [True, False])

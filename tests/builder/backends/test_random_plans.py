@@ -17,7 +17,7 @@ from builder.graph.model import Model
 from builder.legalize.for_variant import legalize_model
 from builder.precision.plan import PlanFile, Rule, resolve
 from builder.precision.scheme import AS_TRAINED, SCHEMES
-from tests.builder.models import Mixed, Normed, expected, picture_model, rewrites_for, samples, seeded
+from tests.builder.models import Mixed, Normed, expected, make_picture_model, rewrites_for, samples, seeded
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -28,19 +28,19 @@ PLANS, NORMED_PLANS = 8, (3,)  # which names fallbacks
 @pytest.fixture(scope="module")
 def mixed() -> Model:
     torch.set_num_threads(1)
-    return picture_model(seeded(Mixed))
+    return make_picture_model(seeded(Mixed))
 
 
 @pytest.fixture(scope="module")
 def normed() -> Model:
-    return picture_model(seeded(Normed), 16)
+    return make_picture_model(seeded(Normed), 16)
 
 
 # `as_trained` is what a checkpoint is, not what a plan asks of one (test_as_trained.py).
 DRAWN = [name for name in SCHEMES if name != AS_TRAINED]
 
 
-def random_plan(model: Model, seed: int) -> PlanFile:
+def draw_plan(model: Model, seed: int) -> PlanFile:
     """Any scheme for any layer, floats or nothing for its norms; every other plan names fallbacks, the others refuse."""
     draw = random.Random(seed)
     rules = tuple(Rule(match=re.escape(name), scheme=draw.choice(DRAWN)) for name in model.layers.names())
@@ -70,7 +70,7 @@ def test_a_random_plan_with_norms_is_realised_as_resolved_or_refused(
 def realise_or_refuse(model: Model, name: str, seed: int, tmp_path: Path) -> None:
     backend = BACKENDS[name]
     delegate = backend.SPEC.delegates[0].name
-    resolved = resolve(random_plan(model, seed), model.layers, where="plan.toml")
+    resolved = resolve(draw_plan(model, seed), model.layers, where="plan.toml")
     try:
         supported = check_support(resolved, model.layers, backend, delegate, where="plan.toml")
     except ConfigError as error:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from builder.backends import BACKENDS
 from builder.graph.model import Model
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from builder.sources.batch_norm import fold_batch_norms
-from tests.builder.models import expected, picture_model, plan_of, samples, seeded
+from tests.builder.models import expected, make_picture_model, plan_of, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters warn of their own and torch's deprecations
 
@@ -58,9 +58,9 @@ class Alike(nn.Module):
 
 @pytest.fixture(scope="module")
 def alike() -> Model:
-    model = picture_model(seeded(Alike), size=16)
+    model = make_picture_model(seeded(Alike), size=16)
     program = fold_batch_norms(model.program)
-    return replace(model, program=program, layers=layer_table(program))
+    return replace(model, program=program, layers=list_layers(program))
 
 
 @pytest.mark.parametrize("name", BACKENDS)

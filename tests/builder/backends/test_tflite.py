@@ -20,7 +20,7 @@ from builder.backends.tflite.flatbuffer import load_model, read_model
 from builder.backends.tflite.graph import ACTIVATION, BIAS, WEIGHT, Graph, read_graph
 from builder.backends.tflite.realise import realise
 from builder.bundle import TensorSpec
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
 from builder.graph.model import Model
 from builder.precision.layers import Layer
@@ -33,8 +33,8 @@ from tests.builder.models import (
     Twins,
     expected,
     export,
-    image_spec,
-    picture_model,
+    make_image_spec,
+    make_picture_model,
     plan_of,
     samples,
     seeded,
@@ -72,17 +72,17 @@ class Converted:
         sample = next(samples(self.model, 1, seed=99))
         got = tflite.runner(path, self.lowered.inputs, self.lowered.outputs, 1)(sample)
         wanted = expected(self.model, sample)
-        return min(psnr_db(got[name], wanted[name], 1.0) for name in wanted)
+        return min(measure_psnr_db(got[name], wanted[name], 1.0) for name in wanted)
 
 
 @pytest.fixture(scope="module")
 def mixed() -> Converted:
-    return converted(picture_model(seeded(Mixed)))
+    return converted(make_picture_model(seeded(Mixed)))
 
 
 @pytest.fixture(scope="module")
 def twins() -> Converted:
-    return converted(picture_model(seeded(Twins)))
+    return converted(make_picture_model(seeded(Twins)))
 
 
 def converted(model: Model) -> Converted:
@@ -91,11 +91,11 @@ def converted(model: Model) -> Converted:
     return Converted(model=model, file=file, lowered=lowered)
 
 
-def graph_of(path: Path) -> Graph:
+def load_graph(path: Path) -> Graph:
     return read_graph(load_model(path))
 
 
-def random_schemes(model: Model, seed: int) -> dict[str, str]:
+def draw_schemes(model: Model, seed: int) -> dict[str, str]:
     """Any scheme that the backend does not refuse, for each layer."""
     draw = random.Random(seed)
     return {
@@ -119,7 +119,7 @@ def test_every_scheme_is_realised_on_every_layer_that_has_it(mixed: Converted, t
 @pytest.mark.parametrize("seed", range(12))
 def test_random_mixed_plans_are_realised_layer_by_layer(mixed: Converted, tmp_path: Path, seed: int) -> None:
     """Whatever mixture is asked for, each layer has its scheme and the file runs."""
-    wanted = random_schemes(mixed.model, seed)
+    wanted = draw_schemes(mixed.model, seed)
     path = mixed.write(tmp_path / "a.tflite", wanted)
     assert tflite.read_back(path, mixed.model) == wanted
     assert mixed.psnr(path) > 20
@@ -130,7 +130,7 @@ def test_layers_with_equal_tied_and_scaled_weights_keep_their_own_schemes(
     twins: Converted, tmp_path: Path, seed: int
 ) -> None:
     """Two equal layers get two schemes, both calls of tied weights one, and a folded factor does not hide a layer."""
-    wanted = random_schemes(twins.model, seed)
+    wanted = draw_schemes(twins.model, seed)
     path = twins.write(tmp_path / "a.tflite", wanted)
     assert tflite.read_back(path, twins.model) == wanted
     names = [layer.name for layer in tflite.read_stored_layers(path)]
@@ -155,7 +155,7 @@ def test_equal_layers_are_told_apart_without_names(twins: Converted) -> None:
 def test_borders_are_nhwc_floats_without_a_transpose(mixed: Converted, tmp_path: Path) -> None:
     """Pictures go in and out in NHWC as float32 under the names of builder.toml, whatever the plan."""
     path = mixed.write(tmp_path / "a.tflite", dict.fromkeys(mixed.model.layers.names(), "static_wi8_ai8"))
-    graph = graph_of(path)
+    graph = load_graph(path)
     for index, name, bindings in (
         (graph.inputs[0], "image", mixed.lowered.inputs),
         (graph.outputs[0], "stylized", mixed.lowered.outputs),
@@ -179,7 +179,7 @@ def test_pictures_vectors_and_several_outputs_are_bound_by_name(tmp_path: Path) 
     torch.manual_seed(3)
     style = TensorSpec(name="style", kind="vector", shape=(1, 5))
     score = TensorSpec(name="score", kind="tensor", shape=(1, 2))
-    model = export(Conditional(), (image_spec("image"), style), (image_spec("stylized"), score))
+    model = export(Conditional(), (make_image_spec("image"), style), (make_image_spec("stylized"), score))
     two = converted(model)
     path = two.write(tmp_path / "a.tflite", {"conv": "static_wi8_ai8", "style": "dynamic_wi8_afp32"})
     assert [(b.name, b.layout) for b in two.lowered.inputs] == [("image", "NHWC"), ("style", "plain")]
@@ -233,9 +233,9 @@ def test_a_dead_channel_with_a_bias_keeps_its_bias(tmp_path: Path, scheme: str) 
     with torch.no_grad():
         network.head.weight[2] *= 1e-12
         network.head.bias[2] = 0.75
-    dead = converted(picture_model(network))
+    dead = converted(make_picture_model(network))
     path = dead.write(tmp_path / "a.tflite", {"head": scheme})
-    graph = graph_of(path)
+    graph = load_graph(path)
     op = next(op for op in graph.ops if graph.tensors[op.outputs[0]].name == "head")
     bias, source, weight = (graph.tensors[op.inputs[place]] for place in (BIAS[op.name], ACTIVATION[op.name], WEIGHT))
     assert bias.data is not None
@@ -248,7 +248,7 @@ def test_a_dead_channel_with_a_bias_keeps_its_bias(tmp_path: Path, scheme: str) 
 def test_a_layer_that_is_not_in_the_file_is_named(mixed: Converted, tmp_path: Path) -> None:
     """Other weights than the file's are an error, not a guess."""
     path = mixed.write(tmp_path / "a.tflite", {})
-    other = picture_model(seeded(Mixed, seed=5))
+    other = make_picture_model(seeded(Mixed, seed=5))
     with pytest.raises(VerificationError, match="'head'"):
         tflite.read_back(path, other)
 
@@ -268,7 +268,7 @@ def test_the_file_states_the_oldest_runtime_for_its_ops(mixed: Converted, tmp_pa
     """4-bit weights need 2.18; no other scheme needs more than the Android runtime 2.16.1 has."""
     for scheme in ALL_SCHEMES:
         wanted = {layer.name: scheme for layer in mixed.model.layers.layers if allowed(layer, scheme)}
-        name, version = tflite.minimum_runtime(mixed.write(tmp_path / "a.tflite", wanted)).split()
+        name, version = tflite.read_minimum_runtime(mixed.write(tmp_path / "a.tflite", wanted)).split()
         assert name == "TFLite"
         newer = tuple(map(int, version.split("."))) > (2, 16, 1)
         assert newer == (scheme == "weight_only_wi4_afp32"), scheme
@@ -278,7 +278,7 @@ def test_peak_memory_is_the_file_and_the_largest_live_set(mixed: Converted, tmp_
     """At the end of `Mixed` the 8-channel upsampled tensor and the one it is made from, or the output, are alive."""
     path = mixed.write(tmp_path / "a.tflite", {})
     small, large, picture = 16 * 16 * 8 * 4, SIZE * SIZE * 8 * 4, SIZE * SIZE * 3 * 4
-    assert tflite.peak_memory(path, (), ()) == path.stat().st_size + large + max(small, picture)
+    assert tflite.predict_peak_memory(path, (), ()) == path.stat().st_size + large + max(small, picture)
 
 
 def test_constants_are_aligned_for_kernels_that_read_them_in_place(mixed: Converted, tmp_path: Path) -> None:
@@ -311,8 +311,8 @@ import sys
 from pathlib import Path
 from builder.backends import tflite
 from tests.builder.backends.test_tflite import MIXTURE
-from tests.builder.models import Mixed, picture_model, plan_of, samples, seeded
-model = picture_model(seeded(Mixed))
+from tests.builder.models import Mixed, make_picture_model, plan_of, samples, seeded
+model = make_picture_model(seeded(Mixed))
 tflite.lower(model, plan_of(MIXTURE), "xnnpack", lambda: tflite.observe(model, samples(model)), Path(sys.argv[1]))
 """
 MIXTURE = {
@@ -338,7 +338,7 @@ def test_reading_back_loads_no_converter(mixed: Converted, tmp_path: Path) -> No
     path = mixed.write(tmp_path / "a.tflite", {})
     code = (
         "import sys; from pathlib import Path; from builder.backends import tflite; path = Path(sys.argv[1]);"
-        "tflite.read_stored_layers(path), tflite.coverage(path, 'xnnpack'), tflite.minimum_runtime(path);"
+        "tflite.read_stored_layers(path), tflite.coverage(path, 'xnnpack'), tflite.read_minimum_runtime(path);"
         "print(sorted({'torch', 'litert_torch', 'ai_edge_quantizer', 'jax'} & set(sys.modules)))"
     )
     assert run([sys.executable, "-c", code, path], cwd=ROOT, timeout_s=60).stdout.strip() == "[]"
@@ -357,7 +357,7 @@ class Odd(torch.nn.Module):
 
 def test_what_the_converter_cannot_do_is_a_conversion_error(tmp_path: Path) -> None:
     """The converter's own failure is one sentence, and no file is left."""
-    model = picture_model(seeded(Odd))
+    model = make_picture_model(seeded(Odd))
     with pytest.raises(ConversionError, match="litert-torch cannot convert"):
         tflite.lower(
             model,

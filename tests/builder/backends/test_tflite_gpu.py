@@ -14,12 +14,12 @@ from builder.backends.base import Lowered
 from builder.backends.tflite.gpu import drivers
 from builder.backends.tflite.gpu.predict import predict_gpu_coverage
 from builder.backends.tflite.gpu.run import Accelerated, GpuRunner, execute_coverage
-from builder.backends.tflite.gpu.words import coverage_from
+from builder.backends.tflite.gpu.words import read_coverage
 from builder.bundle import TensorSpec
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.errors import VerificationError
 from builder.graph.model import Model
-from tests.builder.models import Mixed, picture_model, plan_of, samples, seeded
+from tests.builder.models import Mixed, make_picture_model, plan_of, samples, seeded
 from tests.software_gpu import mesa, swiftshader
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
@@ -28,7 +28,7 @@ LAYERS = ("head", "dw", "pw", "squeeze", "up", "tail")
 
 
 def made(network: type[nn.Module], path: Path, schemes: dict[str, str], delegate: str = "gpu") -> tuple[Model, Lowered]:
-    model = picture_model(seeded(network))
+    model = make_picture_model(seeded(network))
     return model, tflite.lower(model, plan_of(schemes), delegate, dict, path)  # type: ignore[arg-type]
 
 
@@ -56,8 +56,8 @@ def test_in_fp32_the_gpu_gives_the_pictures_of_the_cpu_and_in_fp16_nearly(plain:
     cpu = tflite.runner(path, lowered.inputs, lowered.outputs, 1)(sample)["stylized"]
     full = GpuRunner(path, lowered.inputs, lowered.outputs, swiftshader(), half=False)(sample)["stylized"]
     half = GpuRunner(path, lowered.inputs, lowered.outputs, mesa(), half=True)(sample)["stylized"]
-    assert psnr_db(full, cpu, 1.0) >= 100
-    assert 40 <= psnr_db(half, cpu, 1.0) < 90  # more would be fp32 under another name
+    assert measure_psnr_db(full, cpu, 1.0) >= 100
+    assert 40 <= measure_psnr_db(half, cpu, 1.0) < 90  # more would be fp32 under another name
     assert np.array_equal(half, half.astype(np.float16))
 
 
@@ -75,7 +75,7 @@ def test_execution_names_driver_and_precision_and_is_a_proof_in_fp16_alone(
     assert "fp32 alone" in coarse.unproven
     monkeypatch.setattr(drivers, "CHROMIUM", tmp_path)  # no SwiftShader
     none = tflite.execution("gpu")
-    assert none.runtime == tflite.runtime_name()
+    assert none.runtime == tflite.describe_runtime()
     assert none.unproven is not None
     assert "no software GPU" in none.unproven
     assert tflite.execution("xnnpack").unproven is None
@@ -168,7 +168,7 @@ class TwoPictures(nn.Module):
 def test_several_inputs_and_outputs_are_not_mixed_up(tmp_path: Path) -> None:
     import torch
 
-    from builder.precision.layers import layer_table
+    from builder.precision.layers import list_layers
 
     shapes = {"content": (1, 3, 8, 8), "style": (1, 3, 16, 16)}
     program = torch.export.export(seeded(TwoPictures), tuple(torch.zeros(shape) for shape in shapes.values()))
@@ -179,7 +179,7 @@ def test_several_inputs_and_outputs_are_not_mixed_up(tmp_path: Path) -> None:
             TensorSpec(name="small", kind="tensor", shape=(1, 2, 16, 16)),
             TensorSpec(name="wide", kind="tensor", shape=(1, 4, 8, 8)),
         ),
-        layers=layer_table(program),
+        layers=list_layers(program),
     )
     path = tmp_path / "two.tflite"
     lowered = tflite.lower(model, plan_of({"a": "fp32", "b": "fp32"}), "gpu", dict, path)  # type: ignore[arg-type]
@@ -189,7 +189,7 @@ def test_several_inputs_and_outputs_are_not_mixed_up(tmp_path: Path) -> None:
     got = GpuRunner(path, lowered.inputs, lowered.outputs, swiftshader(), half=False)(sample)
     for name in ("small", "wide"):
         assert got[name].shape == want[name].shape
-        assert psnr_db(got[name], want[name], 1.0) >= 100
+        assert measure_psnr_db(got[name], want[name], 1.0) >= 100
 
 
 def test_words_of_the_runtime_that_do_not_fit_the_file_are_refused(plain: tuple[Path, Model, Lowered]) -> None:
@@ -201,11 +201,11 @@ def test_words_of_the_runtime_that_do_not_fit_the_file_are_refused(plain: tuple[
     start = "ERROR: Following operations are not supported by GPU delegate:\n"
     line = "{} operations will run on the GPU, and the remaining {} operations will run on the CPU.\n"
     with pytest.raises(VerificationError, match="please report"):
-        coverage_from(line.format(total, 1), graph)
-    some = coverage_from(start + "CONV_2D: too wide.\n" + line.format(total - 1, 1), graph)
+        read_coverage(line.format(total, 1), graph)
+    some = read_coverage(start + "CONV_2D: too wide.\n" + line.format(total - 1, 1), graph)
     assert some.left == ("CONV_2D (too wide)",)  # one of several: which, nobody said
     assert some.mac_share is None
-    none = coverage_from(
+    none = read_coverage(
         start + f"No operations will run on the GPU, and all {total} operations will run on the CPU.\n", graph
     )
     assert none.delegated_ops == 0

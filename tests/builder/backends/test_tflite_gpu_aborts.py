@@ -15,7 +15,7 @@ from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
 from builder.legalize.legalizer import legalize
-from tests.builder.models import expected, picture_model, plan_of, rewrites_for, samples, seeded
+from tests.builder.models import expected, make_picture_model, plan_of, rewrites_for, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -36,7 +36,7 @@ class OneGroup(nn.Module):
 
 def test_a_norm_over_all_channels_subtracts_as_many_channels_as_the_picture_has(tmp_path: Path) -> None:
     """`(1, H, W, C) - (1, 1, 1, 1)` aborts the process in TFLite 2.16.1 with OpenGL: it is written so that it is not there."""
-    source = picture_model(seeded(OneGroup))
+    source = make_picture_model(seeded(OneGroup))
     program, _ = legalize(source.program, rewrites_for("tflite", "gpu"), REWRITES)
     path = tmp_path / "a.tflite"
     lowered = _lower(replace(source, program=program), path)
@@ -48,7 +48,7 @@ def test_a_norm_over_all_channels_subtracts_as_many_channels_as_the_picture_has(
 
 def test_a_file_that_would_end_the_app_is_refused(tmp_path: Path) -> None:
     """Without the rewrite the operator is in the file, and the sentence names it and the cure."""
-    source = picture_model(seeded(OneGroup))
+    source = make_picture_model(seeded(OneGroup))
     names = [name for name in rewrites_for("tflite", "gpu") if name != "single_values"]
     program, _ = legalize(source.program, names, REWRITES)
     path = tmp_path / "a.tflite"

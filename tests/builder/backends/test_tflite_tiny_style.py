@@ -11,10 +11,10 @@ from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
-from builder.bundle.tensors import peak_of, psnr_db
+from builder.bundle.tensors import find_peak, measure_psnr_db
 from builder.graph.model import Model
 from builder.graph.samples import read_samples
-from builder.precision.plan import load_plan, resolve, uniform_plan
+from builder.precision.plan import load_plan, make_uniform_plan, resolve
 from builder.project.config import load_config
 from builder.project.data import DataSets, find_data
 from builder.sources import load_model
@@ -36,14 +36,14 @@ def tiny() -> Converted:
     return model, find_data(config, FOLDER), *to_float_file(model)
 
 
-def worst_psnr(tiny: Converted, path: Path) -> float:
+def measure_worst_psnr(tiny: Converted, path: Path) -> float:
     model, data, _, lowered = tiny
     run = tflite.runner(path, lowered.inputs, lowered.outputs, 2)
     spec = model.outputs[0]
     results = []
     for sample in read_samples(tuple(file.path for file in data.evaluation), model.inputs):
         wanted = expected(model, sample)[spec.name]
-        results.append(psnr_db(run(sample)[spec.name], wanted, peak_of(spec, wanted)))
+        results.append(measure_psnr_db(run(sample)[spec.name], wanted, find_peak(spec, wanted)))
     return min(results)
 
 
@@ -51,8 +51,8 @@ def test_fp32_agrees_with_pytorch_to_100_db_on_every_evaluation_picture(tiny: Co
     """Float32 differs from the source only by the order of its sums."""
     model, _, file, _ = tiny
     path = tmp_path / "fp32.tflite"
-    path.write_bytes(realise(file, model, resolve(uniform_plan("fp32"), model.layers, where="test"), dict))
-    assert worst_psnr(tiny, path) >= 100
+    path.write_bytes(realise(file, model, resolve(make_uniform_plan("fp32"), model.layers, where="test"), dict))
+    assert measure_worst_psnr(tiny, path) >= 100
     assert tflite.coverage(path, "xnnpack").left == ()
 
 
@@ -68,4 +68,4 @@ def test_the_int8_artifact_of_the_examples_plan_is_small_and_recognisable(tiny: 
     assert path.stat().st_size <= INT8_BYTES
     assert tflite.read_back(path, model) == dict.fromkeys(model.layers.names(), "static_wi8_ai8")
     assert tflite.coverage(path, "xnnpack").left == ()
-    assert worst_psnr(tiny, path) >= 28
+    assert measure_worst_psnr(tiny, path) >= 28

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from builder.bundle import GoldenTensor, TensorSpec
 from builder.bundle.pictures import read_rgb
-from builder.bundle.tensors import read_picture, worst_psnr_db, write_picture
+from builder.bundle.tensors import measure_worst_psnr_db, read_picture, write_picture
 from builder.errors import BundleError
 from builder.project.held_out import make_thumbnail
 
@@ -183,7 +183,7 @@ def test_what_a_package_does_not_carry_is_not_compared(tmp_path: Path) -> None:
     write_picture(tmp_path / "0.png", np.full((2, 2, 3), 255, np.uint8))
     stored = GoldenTensor(name="stylized", file="0.png", encoding="png")
     outputs = {"stylized": np.zeros((1, 3, 2, 2), np.float32)}
-    assert worst_psnr_db(tmp_path, (stored,), (spec,), outputs) == 0
-    assert worst_psnr_db(tmp_path, (), (spec,), outputs) is None
+    assert measure_worst_psnr_db(tmp_path, (stored,), (spec,), outputs) == 0
+    assert measure_worst_psnr_db(tmp_path, (), (spec,), outputs) is None
     with pytest.raises(ValueError, match="is longer"):
-        worst_psnr_db(tmp_path, (stored,), (spec, spec), outputs)
+        measure_worst_psnr_db(tmp_path, (stored,), (spec, spec), outputs)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from builder.compression.channels import channels_of
+from builder.compression.channels import find_channels
 from builder.compression.prune import count_parameters, prune
 from builder.errors import ConversionError, VerificationError
-from builder.graph.equality import outputs_of
+from builder.graph.equality import compute_outputs
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -118,7 +118,7 @@ def test_every_structure_is_pruned_to_the_budget_with_its_outputs_in_shape(kind:
     result = prune(program, lambda count, _: count <= most)
     assert count_parameters(result.program) <= most
     assert result.widths
-    (before,), (after,) = (outputs_of(p, (torch.rand(1, 3, 16, 16),)) for p in (program, result.program))
+    (before,), (after,) = (compute_outputs(p, (torch.rand(1, 3, 16, 16),)) for p in (program, result.program))
     assert before.shape == after.shape
     assert bool(after.isfinite().all())
 
@@ -129,7 +129,7 @@ def test_channels_that_do_nothing_can_go_and_nothing_changes(kind: type[nn.Modul
     torch.manual_seed(2)
     network = kind()
     program = exported(network)
-    found = channels_of(program.module(check_guards=False))
+    found = find_channels(program.module(check_guards=False))
     dead = {atom for atoms in list(found.groups().values())[::3] for atom in atoms}
     state = program.state_dict
     with torch.no_grad():
@@ -139,8 +139,8 @@ def test_channels_that_do_nothing_can_go_and_nothing_changes(kind: type[nn.Modul
     whole = count_parameters(program)
     smaller = prune(program, lambda count, _: count <= whole * 0.95).program
     inputs = (torch.rand(1, 3, 16, 16),)
-    (want,) = outputs_of(program, inputs)
-    (got,) = outputs_of(smaller, inputs)
+    (want,) = compute_outputs(program, inputs)
+    (got,) = compute_outputs(smaller, inputs)
     assert count_parameters(smaller) < whole
     assert torch.allclose(want, got, atol=1e-5)
 

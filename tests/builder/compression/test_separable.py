@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from builder.compression.prune import count_macs, count_parameters
 from builder.compression.separable import Patches, fit_pair, require, separate
 from builder.errors import ConversionError, VerificationError
-from builder.graph.equality import outputs_of
-from builder.precision.layers import layer_table
+from builder.graph.equality import compute_outputs
+from builder.precision.layers import list_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -57,9 +57,9 @@ def test_a_convolution_that_is_a_pair_already_becomes_that_pair() -> None:
     assert set(made.replaced) == {"down", "wide"}
     assert max(made.replaced.values()) < 1e-4
     inputs = (torch.rand(1, 3, 32, 32),)
-    (one,), (other,) = outputs_of(before, inputs), outputs_of(made.program, inputs)
+    (one,), (other,) = compute_outputs(before, inputs), compute_outputs(made.program, inputs)
     assert torch.allclose(one, other, atol=1e-4)
-    names = layer_table(made.program).names()
+    names = list_layers(made.program).names()
     assert names == [
         "head",
         "down.depthwise",
@@ -71,7 +71,7 @@ def test_a_convolution_that_is_a_pair_already_becomes_that_pair() -> None:
         "tail",
     ]
     assert count_parameters(made.program) < count_parameters(before)
-    assert count_macs(layer_table(made.program)) < count_macs(layer_table(before))
+    assert count_macs(list_layers(made.program)) < count_macs(list_layers(before))
     assert made.stayed == {
         "head": "it is next to an input of the network",
         "grouped": "it has groups",

@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_project(tmp_path_factory.mktemp("exports") / "project")
 
 
-def request_of(project: Path, *, dynamic: bool = False) -> ExportRequest:
+def make_request(project: Path, *, dynamic: bool = False) -> ExportRequest:
     config = load_config(project)
     evaluation = tuple(sorted((project / "evaluation").iterdir()))
     return ExportRequest(
@@ -46,7 +46,7 @@ def test_onnx_and_torchscript_agree_and_equal_models_give_equal_files(project: P
     first, again = tmp_path / "first", tmp_path / "again"
     for folder in (first, again):
         folder.mkdir()
-        request = request_of(project)
+        request = make_request(project)
         agreements = [
             FORMATS[kind](request, folder) for kind in ("onnx", *(("torchscript",) if folder == first else ()))
         ]
@@ -66,7 +66,7 @@ def test_onnx_and_torchscript_agree_and_equal_models_give_equal_files(project: P
 
 def test_open_sizes_run_at_other_sizes_and_give_tensorrt_its_range(project: Path, tmp_path: Path) -> None:
     """With --dynamic the file takes other heights and widths; trtexec's words have the range of them."""
-    agreement = FORMATS["tensorrt"](request_of(project, dynamic=True), tmp_path)
+    agreement = FORMATS["tensorrt"](make_request(project, dynamic=True), tmp_path)
     assert agreement.samples == 6
     assert agreement.psnr_db_worst >= 100
     session = onnxruntime.InferenceSession(tmp_path / "small.onnx", providers=["CPUExecutionProvider"])
@@ -96,7 +96,7 @@ def test_what_cannot_be_exported_is_told(
 
 def test_open_sizes_and_frozen_norms_exclude_each_other(project: Path, tmp_path: Path) -> None:
     """The open file would hold the norms that were trained, the others the frozen ones."""
-    request = request_of(project, dynamic=True)
+    request = make_request(project, dynamic=True)
     frozen = request.config.model_copy(update={"legalize": LegalizeSection(freeze_norms=True)})
     with pytest.raises(ConfigError, match="remove 'freeze_norms' from"):
         FORMATS["onnx"](replace(request, config=frozen), tmp_path)
@@ -117,7 +117,7 @@ def test_an_exported_file_is_a_source_again_and_goes_the_whole_way(
         imported / "builder.toml", 'source = "model:create"\ncheckpoint = "small.safetensors"', 'source = "small.onnx"'
     )
     with pytest.raises(ConfigError, match="holds fixed sizes once it is imported"):
-        FORMATS["onnx"](request_of(imported, dynamic=True), tmp_path)
+        FORMATS["onnx"](make_request(imported, dynamic=True), tmp_path)
     edit(imported / "builder.toml", '[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nscheme = "fp32"\n', "")
     bundle = pipeline.convert(imported, out=tmp_path / "bundle", listener=Silent())
     agreement = bundle.manifest.model.imported

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.builder.processes import own_servers
+from tests.builder.processes import make_own_servers
 from tests.builder.projects import edit
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -80,7 +80,7 @@ def harness(root: Path, cache: Path, *words: str | Path) -> subprocess.Completed
 
 
 def run(command: str, root: Path, cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    surroundings = own_servers(cache, PYTHONPATH=str(root))
+    surroundings = make_own_servers(cache, PYTHONPATH=str(root))
     return subprocess.run(
         [sys.executable, "-m", command, *map(str, words)],
         capture_output=True,

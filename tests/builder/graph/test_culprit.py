@@ -14,7 +14,7 @@ from builder.errors import ConversionError
 from builder.graph import culprit
 from builder.graph.culprit import name_culprit
 from builder.graph.model import Model
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 from tests.builder.models import plan_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own
@@ -47,7 +47,7 @@ def test_the_planted_operator_is_named(
 
     def lower(model: Model) -> None:
         tried.append(model)
-        plan = plan_of(dict.fromkeys(layer_table(model.program).names(), "fp32"))
+        plan = plan_of(dict.fromkeys(list_layers(model.program).names(), "fp32"))
         BACKENDS["coreml"].lower(model, plan, "all", dict, tmp_path / f"{len(tried)}.mlpackage")
 
     told = ""

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from builder.graph.kept import KeptModel, keep
-from tests.builder.models import Mixed, picture_model, seeded
+from tests.builder.models import Mixed, make_picture_model, seeded
 
 
 @pytest.mark.filterwarnings("ignore")  # deprecations inside torch.export
 def test_a_kept_model_has_the_weights_biases_and_calls_of_its_program(tmp_path: Path) -> None:
     """Each value bit by bit; the program itself once, and not before."""
-    model = picture_model(seeded(Mixed))
+    model = make_picture_model(seeded(Mixed))
     keep(model, tmp_path)
     loaded = []
 

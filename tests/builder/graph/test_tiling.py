@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.bundle import Tiling
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.bundle.tensors import make_pixels, make_tensor
 from builder.errors import InputError
 from builder.graph.receptive_field import Reach, reach_of
-from builder.graph.tiling import Tiler, tiling_facts
-from tests.builder.models import image_spec
+from builder.graph.tiling import Tiler, find_tiling
+from tests.builder.models import make_image_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export
 
@@ -63,7 +63,7 @@ def picture() -> np.ndarray:
 
 
 def facts(network: nn.Module) -> Tiling:
-    return tiling_facts(exported(network), (image_spec("image", SIZE),), (image_spec("out", SIZE),), picture())
+    return find_tiling(exported(network), (make_image_spec("image", SIZE),), (make_image_spec("out", SIZE),), picture())
 
 
 def test_the_overlap_follows_from_kernels_strides_and_dilations() -> None:
@@ -77,9 +77,9 @@ def rendering(network: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     """Pixels through a network, as a phone's runtime gives them."""
 
     def render(pixels: np.ndarray) -> np.ndarray:
-        spec = image_spec("image", SIZE).model_copy(update={"shape": (1, 3, *pixels.shape[:2])})
+        spec = make_image_spec("image", SIZE).model_copy(update={"shape": (1, 3, *pixels.shape[:2])})
         with torch.no_grad():
-            return tensor_to_pixels(network(torch.from_numpy(pixels_to_tensor(pixels, spec))).numpy(), spec)
+            return make_pixels(network(torch.from_numpy(make_tensor(pixels, spec))).numpy(), spec)
 
     return render
 

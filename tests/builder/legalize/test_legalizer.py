@@ -24,7 +24,7 @@ def test_every_rewrite_has_its_test_beside_it_and_is_made_for_somebody() -> None
     """Nothing is there that is not tried. A trait that no delegate has would leave its rewrite unmade without a word."""
     tests = {path.stem.removeprefix("test_") for path in (Path(__file__).parent / "rewrites").glob("test_*.py")}
     assert tests == set(REWRITES)
-    traits = {t for b in BACKENDS.values() for d in b.SPEC.delegates for t in d.traits_with(halves=True)}
+    traits = {t for b in BACKENDS.values() for d in b.SPEC.delegates for t in d.list_traits(halves=True)}
     assert {trait for rewrite in REWRITES.values() for trait in rewrite.NEEDED_BY} <= traits
     assert {name for name, rewrite in REWRITES.items() if not rewrite.NEEDED_BY} <= {*AT_SOURCE, *AFTER_THE_GATE}
 

@@ -22,7 +22,7 @@ from builder.pipeline.compress import compress
 from builder.pipeline.story import convert
 from builder.project.config import load_config
 from builder.sources import load_model
-from builder.sources.own_code import own_callable
+from builder.sources.own_code import find_own_callable
 from builder.steps.listener import Silent
 from tests.builder.projects import edit, make_project, write_pictures
 
@@ -82,7 +82,7 @@ def test_a_smaller_network_is_an_ordinary_project_that_converts_as_trained(tmp_p
 def test_convolutions_become_pairs_and_are_taught_by_a_loss_of_ones_own(tmp_path: Path, project: Path) -> None:
     """separable, then distill with `loss = "mine:loss"` beside builder.toml; the result is an ordinary project."""
     edit(project / "model.py", "padding=1, groups=8)", "padding=1)")
-    network = own_callable(project, "model:create", what="the model", key="source")()
+    network = find_own_callable(project, "model:create", what="the model", key="source")()
     save_file(network.state_dict(), project / "small.safetensors")
     (project / "mine.py").write_text(
         "def loss(got, want, batch):\n    return ((got - want) ** 2).mean()\n", encoding="utf-8"
@@ -157,12 +157,12 @@ def test_a_run_that_was_killed_at_random_moments_goes_on_to_the_same_weights(tmp
     assert killed
     compress(config, out=tmp_path / "small", listener=Silent(), resume=True)
     one, other = ((tmp_path / name / "model.pt2").read_bytes() for name in ("whole", "small"))
-    assert state_of(one) == state_of(other)
+    assert read_state(one) == read_state(other)
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "small")]
     assert weights[0] == weights[1]
 
 
-def state_of(program: bytes) -> dict[str, bytes]:
+def read_state(program: bytes) -> dict[str, bytes]:
     """The tensors of a .pt2 by name of their entries; what else its archive holds has the time in it."""
     with zipfile.ZipFile(io.BytesIO(program)) as archive:
         return {name: archive.read(name) for name in archive.namelist() if "/weights/" in name}

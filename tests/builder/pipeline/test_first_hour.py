@@ -16,8 +16,8 @@ from builder.bundle import Bundle, TensorSpec
 from builder.cli import main
 from builder.errors import OutputError
 from builder.pipeline.gallery import Made, Sample, make_cells, render_page
-from builder.pipeline.init import inputs_of
-from builder.pipeline.pictures import page_beside
+from builder.pipeline.init import read_inputs
+from builder.pipeline.pictures import place_page
 from builder.project.config import load_config
 from tests.builder.projects import edit, make_project, write_pictures
 
@@ -164,10 +164,10 @@ def test_the_page_of_a_bundle_lies_beside_it_wherever_that_is(tmp_path: Path, mo
     """An -o of a single dot has a name too; somebody else's page is never overwritten."""
     (tmp_path / "bundle").mkdir()
     monkeypatch.chdir(tmp_path / "bundle")
-    assert page_beside(Path(".")) == tmp_path / "bundle.html"
+    assert place_page(Path(".")) == tmp_path / "bundle.html"
     (tmp_path / "bundle.html").write_text("my own page")
     with pytest.raises(OutputError, match="is no page of pictures"):
-        page_beside(Path("."))
+        place_page(Path("."))
 
 
 def test_run_writes_pictures_of_every_variant_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +215,7 @@ def test_the_inputs_of_a_keras_file_are_those_of_its_input_layers(tmp_path: Path
     whole = {"class_name": "Functional", "config": {"layers": layers}, "build_config": {"input_shape": None}}
     with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
         archive.writestr("config.json", json.dumps(whole))
-    found = inputs_of(tmp_path / "net.keras")
+    found = read_inputs(tmp_path / "net.keras")
     assert found is not None
     assert [(spec.name, spec.kind, spec.shape, spec.dtype) for spec in found] == [
         ("photo", "image", (1, 3, 64, 80), "float32"),

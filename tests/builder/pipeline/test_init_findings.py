@@ -14,9 +14,9 @@ from builder.bundle import TensorSpec
 from builder.errors import DataError
 from builder.graph.samples import read_sample
 from builder.pipeline.init_data import find_data, find_labels
-from builder.pipeline.init_inputs import inputs_said_by
-from builder.pipeline.init_text import Found, text_of
-from builder.workers.jobs.evidence import divergence_of_first_norm, gain_at_start
+from builder.pipeline.init_inputs import read_inputs_said_by
+from builder.pipeline.init_text import Found, write_text
+from builder.workers.jobs.evidence import measure_divergence, measure_gain_at_start
 from builder.workers.messages import ProbedOutput, ProbeResult
 from tests.builder.projects import write_pictures
 
@@ -78,7 +78,7 @@ class Starts(nn.Module):
 def test_arithmetic_at_the_beginning_is_a_gain(start: object, gain: float | None) -> None:
     """Whatever is no scaling is none."""
     program = torch.export.export(Starts(start).eval(), (torch.rand(1, 3, 8, 8),))
-    found = gain_at_start(program, torch.rand(1, 3, 8, 8))
+    found = measure_gain_at_start(program, torch.rand(1, 3, 8, 8))
     assert found == (None if gain is None else pytest.approx(gain, rel=1e-3))
 
 
@@ -90,13 +90,13 @@ def test_a_batch_norm_knows_the_pictures_of_its_training() -> None:
         network((pictures - 0.5) / 0.25)
     program = torch.export.export(network.eval(), (pictures[:1],))
     apart = {
-        name: divergence_of_first_norm(program, [scaled[n : n + 1] for n in range(4)])
+        name: measure_divergence(program, [scaled[n : n + 1] for n in range(4)])
         for name, scaled in (("trained", (pictures - 0.5) / 0.25), ("unit", pictures), ("levels", pictures * 255))
     }
     assert None not in apart.values()
     trained, unit, levels = (float(value or 0) for value in apart.values())
     assert trained * 2 < unit < levels
-    assert divergence_of_first_norm(torch.export.export(nn.Conv2d(3, 3, 1), (pictures[:1],)), [pictures[:1]]) is None
+    assert measure_divergence(torch.export.export(nn.Conv2d(3, 3, 1), (pictures[:1],)), [pictures[:1]]) is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_an_output_that_rings_over_its_range_is_not_given_a_wider_one(
         name="n", source="m:f", checkpoint=None, inputs=(), probed=ProbeResult(outputs=(output,), range=(0, 1)),
         calibration=None, evaluation=None, sized=True, labels=(None,),
     )  # fmt: skip
-    assert f"range = [{expected[0]}, {expected[1]}]" in text_of(facts)[0]
+    assert f"range = [{expected[0]}, {expected[1]}]" in write_text(facts)[0]
 
 
 def test_an_output_with_channels_last_is_a_picture() -> None:
@@ -122,7 +122,7 @@ def test_an_output_with_channels_last_is_a_picture() -> None:
         name="n", source="m:f", checkpoint=None, inputs=(), probed=ProbeResult(outputs=(output,), range=(0, 1)),
         calibration=None, evaluation=None, sized=True, labels=(None,),
     )  # fmt: skip
-    assert 'kind = "image"  # it gives [1, 8, 8, 3]' in text_of(facts)[0]
+    assert 'kind = "image"  # it gives [1, 8, 8, 3]' in write_text(facts)[0]
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_an_output_with_channels_last_is_a_picture() -> None:
 )  # fmt: skip
 def test_a_network_that_wants_another_input_says_which(message: str, kind: str, shape: tuple[int, ...]) -> None:
     """It is tried once more with that."""
-    (section,) = inputs_said_by(message) or ()
+    (section,) = read_inputs_said_by(message) or ()
     assert (section.kind, section.shape) == (kind, shape)
-    assert inputs_said_by("the model rejects inputs") is None
+    assert read_inputs_said_by("the model rejects inputs") is None
 
 
 def test_a_grey_network_takes_photographs_by_their_brightness(tmp_path: Path) -> None:

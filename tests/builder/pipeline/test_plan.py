@@ -17,11 +17,11 @@ from builder.backends.support import check_support
 from builder.errors import ConfigError
 from builder.pipeline.plan import plan_config
 from builder.precision.plan import load_plan, resolve
-from builder.precision.presets import plan_path, preset_names
+from builder.precision.presets import list_presets, plan_path
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
 from builder.steps.listener import Silent
-from tests.builder.models import Mixed, picture_model, plan_of, seeded, variant_job
+from tests.builder.models import Mixed, make_picture_model, make_variant_job, plan_of, seeded
 from tests.builder.projects import edit, make_project
 
 
@@ -48,10 +48,10 @@ def test_a_typo_in_a_plan_is_told_before_the_network_is_loaded(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_every_backend_has_a_way_for_every_preset(name: str, backend: str, tmp_path: Path) -> None:
     """A preset selects layers of an ordinary network and no backend refuses it."""
-    layers = picture_model(seeded(Mixed)).layers
+    layers = make_picture_model(seeded(Mixed)).layers
     resolved = resolve(load_plan(plan_path(f"preset:{name}", tmp_path)), layers, where=name)
     module = BACKENDS[backend]
     supported = check_support(resolved, layers, module, module.SPEC.delegates[0].name, where=name)
@@ -65,7 +65,7 @@ def test_every_backend_has_a_way_for_every_preset(name: str, backend: str, tmp_p
 
 def test_presets_are_known_by_name_and_name_their_variant(tmp_path: Path) -> None:
     """The four presets exist, a wrong name is told the near one, and the variant is named after the preset."""
-    assert preset_names() == ["fp16", "int8-all", "int8-convs", "int8-weights", "key-layers-fp16"]
+    assert list_presets() == ["fp16", "int8-all", "int8-convs", "int8-weights", "key-layers-fp16"]
     with pytest.raises(ConfigError, match="did you mean 'int8-convs'"):
         plan_path("preset:int8-conv", tmp_path)
     assert VariantSection(backend="tflite", delegate="xnnpack", plan="preset:fp16").name == "tflite-xnnpack-fp16"
@@ -146,9 +146,9 @@ def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path
     from builder.workers.jobs.shared import count_samples
 
     files = tuple(sorted((project / "calibration").iterdir()))
-    job = variant_job("tflite", tmp_path, plan_of({}), calibration=(*files, tmp_path / "never read.png"))
+    job = make_variant_job("tflite", tmp_path, plan_of({}), calibration=(*files, tmp_path / "never read.png"))
     told: list[str] = []
-    stream = count_samples(job, picture_model(seeded(Mixed)), told.append)
+    stream = count_samples(job, make_picture_model(seeded(Mixed)), told.append)
     for number, _ in enumerate(files):
         assert next(stream)["image"].shape == (1, 3, 32, 32)
         assert told[-1] == f"calibrate {number + 1}/{len(files) + 1}"
@@ -161,9 +161,9 @@ def test_two_plans_calibrate_once(project: Path, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
 
-    model = picture_model(seeded(Mixed))
+    model = make_picture_model(seeded(Mixed))
     files = tuple(sorted((project / "calibration").iterdir()))
-    job = variant_job("executorch", tmp_path, plan_of({}), calibration=files, key="once")
+    job = make_variant_job("executorch", tmp_path, plan_of({}), calibration=files, key="once")
     settings = CalibrationSettings(correct_biases=True)
     told: list[str] = []
     for scheme in ("dynamic_wi8_afp32", "static_wi8_ai8"):

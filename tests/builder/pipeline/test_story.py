@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from builder.bundle import OWNER_FILE, Bundle, tree_files
+from builder.bundle import OWNER_FILE, Bundle, list_tree
 from builder.cli import main
 from builder.errors import ConversionError
 from builder.project.config import VariantSection
 from builder.project.project import Project
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep, lower_variant
-from tests.builder.processes import all_of, own_servers, wait_until, workers_in
+from tests.builder.processes import find_processes, find_workers, make_own_servers, wait_until
 from tests.builder.projects import edit, make_project
 
 LIMIT_S = 600.0
@@ -55,7 +55,7 @@ def builder(cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in tree_files(folder) if p.name != OWNER_FILE}
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in list_tree(folder) if p.name != OWNER_FILE}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_changed_plan_of_a_tflite_variant_needs_neither_torch_nor_a_converter(
         (missing / f"{name}.py").write_text("raise ImportError('not here')\n")
     words = [sys.executable, "-m", "builder", "convert", str(project), "-o"]
     path = os.pathsep.join(filter(None, (str(missing), os.environ.get("PYTHONPATH"))))
-    surroundings = own_servers(cache, PYTHONPATH=path)
+    surroundings = make_own_servers(cache, PYTHONPATH=path)
     done = subprocess.run(
         [*words, str(tmp_path / "kept")], capture_output=True, text=True, timeout=LIMIT_S, env=surroundings, check=False
     )
@@ -213,13 +213,13 @@ def test_one_failed_variant_does_not_throw_the_others_away(
     ]
 
 
-def nan_weight(project: Path) -> None:
+def plant_nan_weight(project: Path) -> None:
     state = load_file(project / "small.safetensors")
     state["pw.weight"][0, 0] = float("nan")
     save_file(state, project / "small.safetensors")
 
 
-def foreign_output(project: Path) -> None:
+def plant_foreign_output(project: Path) -> None:
     (project.parent / "bundle").mkdir()
     (project.parent / "bundle" / "thesis.tex").write_text("years of work")
 
@@ -229,12 +229,12 @@ FAULTS = {
     "missing checkpoint": (lambda p: (p / "small.safetensors").unlink(), 2, "small.safetensors does not exist"),
     "empty checkpoint": (lambda p: (p / "small.safetensors").write_bytes(b""), 2, "is empty"),
     "corrupt checkpoint": (lambda p: (p / "small.safetensors").write_bytes(b"\xff" * 999), 2, "damaged"),
-    "NaN weight": (nan_weight, 2, "'pw.weight'"),
+    "NaN weight": (plant_nan_weight, 2, "'pw.weight'"),
     "NaN output": (lambda p: edit(p / "model.py", "self.tail(x)", "self.tail(x).tanh().sub(2).sqrt()"), 5, "first by the operator 'sqrt' (model.py line "),
     "not an image": (lambda p: (p / "evaluation" / "2.png").write_text("hello"), 2, "2.png"),
     "no calibration": (lambda p: shutil.rmtree(p / "calibration"), 2, "no calibration files"),
     "same image in both": (lambda p: shutil.copy(p / "evaluation/0.png", p / "calibration/9.png"), 2, "held out"),
-    "foreign output": (foreign_output, 2, "thesis.tex"),
+    "foreign output": (plant_foreign_output, 2, "thesis.tex"),
     "rule without layers": (lambda p: edit(p / "plan.toml", "head|tail", "haed"), 2, "did you mean 'head'"),
     "impossible scheme": (lambda p: edit(p / "plan.toml", '".*"\nscheme = "static_wi8_ai8"', '".*"\nscheme = "weight_only_wi4_afp32"'), 2, "'dw'"),
     "too little time": (lambda p: (p / "builder.toml").write_text((p / "builder.toml").read_text() + "\n[limits]\ntime_s = 0.2\n"), 4, "time_s in [limits]"),
@@ -263,17 +263,17 @@ def test_a_worker_that_is_killed_again_and_again_is_exit_4_with_the_stage(tmp_pa
     temporary.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "builder", "convert", str(project), "-o", str(tmp_path / "bundle")],
-        env=own_servers(own, TMPDIR=str(temporary)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=make_own_servers(own, TMPDIR=str(temporary)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     killed: set[int] = set()
 
-    def both_tries() -> bool:
-        for worker in set(workers_in(own)) - killed:
+    def has_tried_twice() -> bool:
+        for worker in set(find_workers(own)) - killed:
             killed.add(worker)
             os.kill(worker, signal.SIGKILL)
         return len(killed) == 2
 
-    wait_until(both_tries, "two workers ran")
+    wait_until(has_tried_twice, "two workers ran")
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 4
     assert "was ended by SIGKILL at '" in stderr
@@ -304,15 +304,15 @@ def test_a_build_that_is_stopped_leaves_nothing_and_the_next_one_works(
     own = tmp_path / "cache"
     process = subprocess.Popen(
         [sys.executable, "-m", "builder", "convert", str(project), "-o", str(tmp_path / "bundle")],
-        env=own_servers(own), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=make_own_servers(own), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    wait_until(lambda: workers_in(own), "a worker runs")
+    wait_until(lambda: find_workers(own), "a worker runs")
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in stderr
-    wait_until(lambda: not all_of(own), "servers and workers are gone", 30)
+    wait_until(lambda: not find_processes(own), "servers and workers are gone", 30)
     assert not (tmp_path / "bundle").exists()
     done = builder(cache, "convert", project, "-o", tmp_path / "bundle")
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from builder.bundle import Bundle
 from builder.pipeline.watch import take_stamp
-from tests.builder.processes import all_of, own_servers, wait_until
+from tests.builder.processes import find_processes, make_own_servers, wait_until
 from tests.builder.projects import edit, make_project
 
 
@@ -20,7 +20,7 @@ def test_a_changed_plan_is_converted_again_and_shown_beside_the_one_before(tmp_p
     page, log = tmp_path / "bundle.watch.html", tmp_path / "log"
     words = [sys.executable, "-m", "builder", "convert", str(project), "-o", str(out), "--watch"]
     with log.open("w") as stream:
-        process = subprocess.Popen(words, env=own_servers(cache), stdout=stream, stderr=stream)
+        process = subprocess.Popen(words, env=make_own_servers(cache), stdout=stream, stderr=stream)
     try:
         wait_until(lambda: log.read_text().count("converted") == 1, "the first conversion", 300)
         first = Bundle.open(out)
@@ -44,7 +44,7 @@ def test_a_changed_plan_is_converted_again_and_shown_beside_the_one_before(tmp_p
     assert 'http-equiv="refresh"' in text
     assert text.count("<figcaption>before</figcaption>") == 2
     assert f"({now.bytes - was.bytes:+,} B)" in text
-    wait_until(lambda: not all_of(cache), "everything has ended", 30)
+    wait_until(lambda: not find_processes(cache), "everything has ended", 30)
 
 
 def test_every_file_that_decides_a_bundle_is_watched(tmp_path: Path) -> None:

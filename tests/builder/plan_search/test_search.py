@@ -29,7 +29,7 @@ from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.messages import AnyJob, VariantJob
 from builder.workers.supervisor import run_job
-from tests.builder.processes import workers_in
+from tests.builder.processes import find_workers
 from tests.builder.projects import make_project
 
 LIMIT_S = 600.0
@@ -257,7 +257,7 @@ def test_an_interrupted_search_ends_at_once_and_the_next_one_goes_on(
         words, env={**os.environ, "EDGEBUNDLE_CACHE": str(own)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while len(trials_in(own)) < 4:
+    while len(list_trials(own)) < 4:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -266,14 +266,14 @@ def test_an_interrupted_search_ends_at_once_and_the_next_one_goes_on(
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert list(tmp_path.glob("plan*")) == []
-    kept = trials_in(own)
+    kept = list_trials(own)
     done = builder(own, "search", project, "-o", tmp_path / "plan.toml")
     assert done.returncode == 0, done.stderr
-    assert kept.items() <= trials_in(own).items()
+    assert kept.items() <= list_trials(own).items()
     assert (tmp_path / "plan.toml").read_bytes() == (project.parent / "plan.toml").read_bytes()
 
 
-def trials_in(cache: Path) -> dict[str, int]:
+def list_trials(cache: Path) -> dict[str, int]:
     """Kept exports and when each was made."""
     folder = cache / "variant"
     if not folder.is_dir():
@@ -338,7 +338,7 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
 
         def harm(text: str) -> None:
             nonlocal sign
-            for worker in workers_in(folder) if sign is not None else ():
+            for worker in find_workers(folder) if sign is not None else ():
                 os.kill(worker, sign)
                 sign = None
 

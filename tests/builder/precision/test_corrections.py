@@ -15,15 +15,15 @@ from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
-from builder.bundle.tensors import psnr_db
+from builder.bundle.tensors import measure_psnr_db
 from builder.errors import ConversionError
 from builder.graph.model import Model
-from builder.precision.biases import bias_change, correct_biases, round_weight
+from builder.precision.biases import compute_bias_change, correct_biases, round_weight
 from builder.precision.equalize import equalize, find_pairs
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES
-from tests.builder.models import SIZE, expected, picture_model, plan_of, samples
+from tests.builder.models import SIZE, expected, make_picture_model, plan_of, samples
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own; the worker's log keeps them from users
 
@@ -53,7 +53,7 @@ class Uneven(nn.Module):
 def uneven() -> Model:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    return picture_model(Uneven())
+    return make_picture_model(Uneven())
 
 
 def settled(model: Model, scheme: str, **settings: object) -> ResolvedPlan:
@@ -64,7 +64,7 @@ def settled(model: Model, scheme: str, **settings: object) -> ResolvedPlan:
 _FILES: dict[int, tuple[bytes, Lowered]] = {}
 
 
-def float_file(model: Model) -> tuple[bytes, Lowered]:
+def make_float_file(model: Model) -> tuple[bytes, Lowered]:
     """Its fp32 TFLite file, made once: the slow part."""
     if id(model) not in _FILES:
         _FILES[id(model)] = to_float_file(model)
@@ -79,7 +79,7 @@ def quality(name: str, model: Model, plan: ResolvedPlan, folder: Path, *, refere
         model = replace(model, program=program)
     path = folder / f"a{backend.SPEC.suffix}"
     if name == "tflite":
-        file, lowered = float_file(model)
+        file, lowered = make_float_file(model)
         path.write_bytes(realise(file, model, plan, lambda: observe_file(file, lowered, samples(model))))
     else:
         lowered = backend.lower(
@@ -88,7 +88,7 @@ def quality(name: str, model: Model, plan: ResolvedPlan, folder: Path, *, refere
     assert backend.read_back(path, model) == {n: c.scheme.name for n, c in plan.choices.items()}
     runner = backend.runner(path, lowered.inputs, lowered.outputs, 1)
     noise = [
-        10 ** (-psnr_db(runner(sample)["stylized"], expected(reference, sample)["stylized"], 1.0) / 10)
+        10 ** (-measure_psnr_db(runner(sample)["stylized"], expected(reference, sample)["stylized"], 1.0) / 10)
         for sample in samples(model, 3, seed=99)
     ]
     return float(-10 * np.log10(np.mean(noise)))
@@ -149,7 +149,7 @@ def test_the_change_of_a_bias_is_what_rounding_moves_the_mean_by(uneven: Model) 
         weight = uneven.weight(layer)
         channels = weight.shape[1] * (8 if name == "dw" else 1)
         means = np.linspace(-1, 2, channels)
-        change = bias_change(weight, layer, SCHEMES["weight_only_wi4_afp32"], means)
+        change = compute_bias_change(weight, layer, SCHEMES["weight_only_wi4_afp32"], means)
         assert change is not None
         error = round_weight(weight, layer, SCHEMES["weight_only_wi4_afp32"]) - weight
         inputs = means if name != "dw" else means[:, None]
@@ -161,7 +161,7 @@ def test_a_layer_that_samples_never_reach_is_named(uneven: Model, tmp_path: Path
     """Black pictures are refused with the layer whose range they leave empty."""
     plan = settled(uneven, "static_wi8_ai8")
     black = {"image": np.zeros((1, 3, SIZE, SIZE), np.float32)}
-    file, lowered = float_file(uneven)
+    file, lowered = make_float_file(uneven)
     message = "nothing but zero at the input of layer 'head'"
     with pytest.raises(ConversionError, match=message):
         realise(file, uneven, plan, lambda: observe_file(file, lowered, [black]))

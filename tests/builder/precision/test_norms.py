@@ -13,12 +13,12 @@ from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.errors import ConfigError, VerificationError
 from builder.legalize.for_variant import legalize_model
-from builder.precision.layers import LayerTable, layer_table
-from builder.precision.norms import norm_of
+from builder.precision.layers import LayerTable, list_layers
+from builder.precision.norms import find_norm
 from builder.precision.plan import PlanFile, Rule, load_plan, resolve
 from builder.precision.presets import plan_path
 from builder.workers.jobs.variant import compare_with_request
-from tests.builder.models import Mixed, Normed, picture_model, plan_of, rewrites_for, seeded
+from tests.builder.models import Mixed, Normed, make_picture_model, plan_of, rewrites_for, seeded
 
 # Torch and the converters warn of their own deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -28,7 +28,7 @@ NORMS = ["group", "plain", "scaled", "layer", "untrained"]
 
 @pytest.fixture(scope="module")
 def table() -> LayerTable:
-    return picture_model(seeded(Normed)).layers
+    return make_picture_model(seeded(Normed)).layers
 
 
 def chosen(table: LayerTable, *rules: Rule) -> dict[str, str]:
@@ -66,9 +66,9 @@ class Functional(nn.Module):
 def test_a_norm_without_a_module_is_named_by_its_call_and_fixed_statistics_are_no_norm(tmp_path: Path) -> None:
     """The name is the same after the program was saved and loaded; norms with fixed statistics are batch norms."""
     program = torch.export.export(Functional().eval(), (torch.rand(1, 3, 8, 8),))
-    assert [norm.name for norm in layer_table(program).norms] == ["instance_norm"]
+    assert [norm.name for norm in list_layers(program).norms] == ["instance_norm"]
     torch.export.save(program, tmp_path / "a.pt2")
-    assert layer_table(torch.export.load(tmp_path / "a.pt2")) == layer_table(program)
+    assert list_layers(torch.export.load(tmp_path / "a.pt2")) == list_layers(program)
 
 
 def test_a_rule_for_all_layers_leaves_norms_alone(table: LayerTable) -> None:
@@ -96,7 +96,7 @@ def test_rules_that_name_norms_reach_them(table: LayerTable, rule: Rule) -> None
 
 def test_a_network_without_norms_takes_a_rule_for_them(tmp_path: Path) -> None:
     """Its norms are folded into layers, so that the rule holds; a name that is nowhere is an error all the same."""
-    layers = picture_model(seeded(Mixed)).layers
+    layers = make_picture_model(seeded(Mixed)).layers
     plan = load_plan(plan_path("preset:key-layers-fp16", tmp_path))
     assert set(resolve(plan, layers, where="preset").choices) == set(layers.names())
     with pytest.raises(ConfigError, match="matches no layer"):
@@ -136,7 +136,7 @@ def test_integers_between_the_layers_and_a_scheme_for_norms_exclude_each_other(t
 
 def test_a_norm_that_is_realised_otherwise_is_an_error() -> None:
     """It ends with exit code 5 as a layer does; a norm that no rule names is no row of the manifest."""
-    model = picture_model(seeded(Normed))
+    model = make_picture_model(seeded(Normed))
     asked = dict.fromkeys(model.layers.names(), "fp32") | {"group": "fp16"}
     plan = SupportedPlan(requested=plan_of(asked), plan=plan_of(asked), reasons={})
     assert [row.layer for row in compare_with_request(asked, plan, "coreml", model)] == [*model.layers.names(), "group"]
@@ -149,7 +149,7 @@ def test_a_norm_that_is_realised_otherwise_is_an_error() -> None:
 
 def test_what_rewrites_make_of_a_norm_carries_its_name() -> None:
     """Each reciprocal root of a norm is marked after all rewrites, that of the network's own arithmetic is not."""
-    model, rewrites = legalize_model(picture_model(seeded(Normed)), rewrites_for("executorch", halves=True), ())
+    model, rewrites = legalize_model(make_picture_model(seeded(Normed)), rewrites_for("executorch", halves=True), ())
     assert {"instance_norm", "group_norm", "layer_norm"} <= {done.rewrite for done in rewrites}
-    roots = [norm_of(node) for node in model.program.graph.nodes if "rsqrt" in str(node.target)]
+    roots = [find_norm(node) for node in model.program.graph.nodes if "rsqrt" in str(node.target)]
     assert sorted(roots, key=str) == [None, "group", "layer", "plain", "plain", "scaled", "untrained"]

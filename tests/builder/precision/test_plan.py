@@ -10,9 +10,9 @@ from builder.bundle import TensorSpec
 from builder.errors import ConfigError
 from builder.precision import scheme
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import load_plan, resolve, uniform_plan
+from builder.precision.plan import load_plan, make_uniform_plan, resolve
 from builder.precision.scheme import SCHEMES
-from tests.builder.models import Conditional, Mixed, export, image_spec, picture_model, seeded
+from tests.builder.models import Conditional, Mixed, export, make_image_spec, make_picture_model, seeded
 from tests.builder.projects import PLAN
 
 
@@ -112,12 +112,12 @@ def test_a_rule_selects_by_name_op_and_position(tmp_path: Path, rule: str, layer
 
 def test_the_ends_of_a_network_are_found_in_its_graph() -> None:
     """`first` are the layers next to an input and `last` those next to an output, also with branches and two inputs."""
-    mixed = picture_model(seeded(Mixed)).layers
+    mixed = make_picture_model(seeded(Mixed)).layers
     assert [layer.name for layer in mixed.layers if layer.first] == ["head"]
     assert [layer.name for layer in mixed.layers if layer.last] == ["tail"]
     style = TensorSpec(name="style", kind="vector", shape=(1, 5))
     score = TensorSpec(name="score", kind="tensor", shape=(1, 2))
-    two = export(seeded(Conditional), (image_spec("image"), style), (image_spec("out"), score)).layers
+    two = export(seeded(Conditional), (make_image_spec("image"), style), (make_image_spec("out"), score)).layers
     assert [layer.name for layer in two.layers if layer.first] == ["conv", "style"]
     assert [layer.name for layer in two.layers if layer.last] == ["out", "score"]
 
@@ -140,6 +140,6 @@ def test_arithmetic_without_layers_takes_every_scheme_of_floats() -> None:
     """A network of reshapes and sums is converted like any other; integers have nothing to work on."""
     empty = LayerTable(layers=())
     for name in ("fp32", "fp16"):
-        assert resolve(uniform_plan(name), empty, where="variant 'x'").choices == {}
+        assert resolve(make_uniform_plan(name), empty, where="variant 'x'").choices == {}
     with pytest.raises(ConfigError, match=r"the network has no layers, so .* write scheme = \"fp32\""):
-        resolve(uniform_plan("weight_only_wi8_afp32"), empty, where="variant 'x'")
+        resolve(make_uniform_plan("weight_only_wi8_afp32"), empty, where="variant 'x'")

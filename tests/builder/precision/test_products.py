@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from builder.precision.layers import layer_table
+from builder.precision.layers import list_layers
 
 
 class Attention(nn.Module):
@@ -35,7 +35,7 @@ class Network(nn.Module):
 
 def test_every_operation_that_multiplies_and_accumulates_is_counted() -> None:
     """Products stand under the module that makes them, have no weights to give a scheme, and are part of the sum."""
-    table = layer_table(torch.export.export(Network().eval(), (torch.rand(1, 3, 4, 6),)))
+    table = list_layers(torch.export.export(Network().eval(), (torch.rand(1, 3, 4, 6),)))
     assert table.names() == ["head", "attention.qkv", "filters"]
     pixels = 4 * 6
     assert {row.name: (row.macs, row.uses) for row in table.products} == {

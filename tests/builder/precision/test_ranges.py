@@ -42,7 +42,7 @@ def test_extremes_and_means_are_exact_over_all_samples() -> None:
     whole = np.concatenate(tensors)
     for seen in (one, other):
         assert (seen.low, seen.high) == (whole.min(), whole.max())
-        assert np.allclose(seen.channel_means(), whole.mean(axis=(0, 2, 3)))
+        assert np.allclose(seen.average_channels(), whole.mean(axis=(0, 2, 3)))
         assert seen.counts.sum() == whole.size
         assert seen.reach >= max(-seen.low, seen.high)
 
@@ -107,4 +107,4 @@ def test_observations_are_kept_whole(tmp_path: Path) -> None:
             settings = CalibrationSettings(ranges=method)
             before, after = (choose_range(s, settings, bits=8, symmetric=False) for s in (one, again[name]))
             assert before == after
-        assert np.array_equal(again[name].channel_means(), one.channel_means())  # type: ignore[arg-type]
+        assert np.array_equal(again[name].average_channels(), one.average_channels())  # type: ignore[arg-type]

@@ -13,8 +13,8 @@ from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
-from builder.backends.tflite.structure import structure_sha256
-from builder.bundle.tensors import psnr_db
+from builder.backends.tflite.structure import hash_structure
+from builder.bundle.tensors import measure_psnr_db
 from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
@@ -25,8 +25,8 @@ from tests.builder.models import (
     Mixed,
     expected,
     export,
-    image_spec,
-    picture_model,
+    make_image_spec,
+    make_picture_model,
     plan_of,
     samples,
     seeded,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own; the wo
 @pytest.fixture(scope="module")
 def mixed() -> Model:
     torch.set_num_threads(1)
-    return picture_model(seeded(Mixed))
+    return make_picture_model(seeded(Mixed))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_simulated_noise_is_that_of_exported_files(
             plan = plan_of(dict.fromkeys(names, "fp32") | {name: scheme})
             path = written(tmp_path / "alone.tflite", mixed, converted, plan)
             got = tflite.runner(path, converted[1].inputs, converted[1].outputs, 1)(sample)["stylized"]
-            measured.append(psnr_db(got, wanted, span))
+            measured.append(measure_psnr_db(got, wanted, span))
         simulated = [-10 * math.log10(noise) for noise in found[scheme]]
         assert simulated == pytest.approx(measured, abs=4)
         assert simulated.index(min(simulated)) == measured.index(min(measured))
@@ -79,8 +79,8 @@ def test_a_network_of_several_inputs_and_outputs_is_simulated() -> None:
     """Every output counts, relative to its own range; floats add nothing and are not simulated."""
     model = export(
         seeded(Conditional),
-        (image_spec("image"), image_spec("style").model_copy(update={"kind": "vector", "shape": (1, 5)})),
-        (image_spec("stylized"), image_spec("score").model_copy(update={"kind": "vector", "shape": (1, 2)})),
+        (make_image_spec("image"), make_image_spec("style").model_copy(update={"kind": "vector", "shape": (1, 5)})),
+        (make_image_spec("stylized"), make_image_spec("score").model_copy(update={"kind": "vector", "shape": (1, 2)})),
     )
     sample = next(samples(model, 1))
     schemes = [SCHEMES["fp16"], SCHEMES["dynamic_wi8_afp32"]]
@@ -99,7 +99,7 @@ def test_files_that_differ_in_ranges_and_biases_alone_execute_the_same(
     def structure(schemes: dict[str, str], settings: CalibrationSettings) -> str:
         plan = plan_of(dict.fromkeys(mixed.layers.names(), "static_wi8_ai8") | schemes)
         given = ResolvedPlan(rules=(), choices=plan.choices, fallback=None, calibration=settings)
-        return structure_sha256(written(tmp_path / "made.tflite", mixed, converted, given))
+        return hash_structure(written(tmp_path / "made.tflite", mixed, converted, given))
 
     plain = structure({}, CalibrationSettings())
     for settings in (CalibrationSettings(ranges="mse"), CalibrationSettings(correct_biases=True)):

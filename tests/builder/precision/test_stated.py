@@ -21,7 +21,7 @@ from builder.precision.stated import find_missed
 from builder.project.config import load_config
 from builder.sources import load_model
 from tests.builder.projects import write_pictures
-from tests.builder.quantized_networks import trained_for_integers, write_project
+from tests.builder.quantized_networks import train_for_integers, write_project
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -152,7 +152,7 @@ def test_what_was_learned_is_a_plan_for_the_floats(folder: Path, tmp_path: Path)
     """The plan that compress leaves gives the file of the float network the grids of the trained one."""
     torch.manual_seed(0)
     trained = write_project(
-        tmp_path / "qat", trained_for_integers(Small(), SIZE), "evaluation/*", size=SIZE, name="small"
+        tmp_path / "qat", train_for_integers(Small(), SIZE), "evaluation/*", size=SIZE, name="small"
     )
     write_pictures(trained / "evaluation", 2, seed=2)
     wanted = load_model(load_config(trained / "builder.toml"), trained)

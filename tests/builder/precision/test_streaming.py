@@ -15,7 +15,7 @@ from builder.backends import executorch
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.workers.jobs.shared import count_samples
-from tests.builder.models import picture_model, plan_of, variant_job
+from tests.builder.models import make_picture_model, make_variant_job, plan_of
 from tests.builder.projects import write_pictures
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ PICTURES = 1000
 @pytest.fixture(scope="module")
 def model() -> Model:
     torch.manual_seed(0)
-    return picture_model(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1)).eval(), size=16)
+    return make_picture_model(
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 1)).eval(), size=16
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ class Counted:
     def __init__(self, model: Model, pictures: tuple[Path, ...], folder: Path) -> None:
         self.told: list[str] = []
         self.alive = 0
-        job = variant_job("tflite", folder, plan_of({}), calibration=pictures)
+        job = make_variant_job("tflite", folder, plan_of({}), calibration=pictures)
         self._samples = count_samples(job, model, self.told.append)
 
     def __iter__(self) -> Iterator[Tensors]:

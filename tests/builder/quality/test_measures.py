@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from builder.bundle.pictures import read_rgb
 from builder.quality import fidelity, style, video
-from builder.quality.flow import carry, find_seen, flow_of
+from builder.quality.flow import carry, estimate_flow, find_seen
 from builder.quality.frechet import frechet
 from builder.quality.measures import MEASURES
 
@@ -87,11 +87,11 @@ def test_the_frechet_distance_is_that_of_covariances_and_a_root_of_their_product
 def test_style_measures_are_zero_for_the_style_itself_and_grow_with_distance() -> None:
     """The sliced distance of one direction is the mean gap of sorted values."""
     own = [torch.randn(1, 8, 12, 12, generator=torch.Generator().manual_seed(0))]
-    assert style.gram_distance(own, own) == 0
+    assert style.measure_gram_distance(own, own) == 0
     assert style.wasserstein(own, own) == 0
     moved = [own[0] + 0.5]
     further = [own[0] + 1.0]
-    assert 0 < style.gram_distance(moved, own) < style.gram_distance(further, own)
+    assert 0 < style.measure_gram_distance(moved, own) < style.measure_gram_distance(further, own)
     assert 0 < style.wasserstein(moved, own) < style.wasserstein(further, own)
     matrix = own[0].flatten(2)[0].numpy()
     assert np.allclose(style.gram(own[0])[0], matrix @ matrix.T / matrix.shape[1], atol=1e-5)
@@ -100,33 +100,33 @@ def test_style_measures_are_zero_for_the_style_itself_and_grow_with_distance() -
     assert style.wasserstein(single[:1], single[1:]) == pytest.approx(
         gap / float(single[1].std(unbiased=False)), rel=1e-4
     )
-    assert style.gram_distance([torch.zeros(1, 8, 3, 3)], own) == pytest.approx(1)
-    assert style.content_distance([torch.zeros(1, 8, 12, 12)], own) == pytest.approx(1)
+    assert style.measure_gram_distance([torch.zeros(1, 8, 3, 3)], own) == pytest.approx(1)
+    assert style.measure_content_distance([torch.zeros(1, 8, 12, 12)], own) == pytest.approx(1)
 
 
 def test_edges_are_kept_by_the_picture_itself_and_not_by_a_flat_one() -> None:
     """One pixel of shift is near enough, ten are not."""
     picture = np.zeros((64, 64, 3))
     picture[20:44, 20:44] = 1
-    assert style.edges_kept(picture, picture) == 1
-    assert style.edges_kept(np.roll(picture, 1, 0), picture) == 1
-    assert style.edges_kept(np.full_like(picture, 0.5), picture) == 0
-    assert (style.edges_kept(np.roll(picture, 10, (0, 1)), picture) or 0) < 0.6
-    assert style.edges_kept(picture, np.full_like(picture, 0.5)) is None
+    assert style.measure_edges_kept(picture, picture) == 1
+    assert style.measure_edges_kept(np.roll(picture, 1, 0), picture) == 1
+    assert style.measure_edges_kept(np.full_like(picture, 0.5), picture) == 0
+    assert (style.measure_edges_kept(np.roll(picture, 10, (0, 1)), picture) or 0) < 0.6
+    assert style.measure_edges_kept(picture, np.full_like(picture, 0.5)) is None
 
 
 def test_a_clip_that_moves_evenly_is_steady_and_one_that_flickers_is_not() -> None:
     """The flow of a known motion; carried back along it, frames agree; flicker is seen and a new thing does not count."""
     still = photograph(160)
     frames = [still[20:116, 20 + 2 * n : 116 + 2 * n] for n in range(3)]
-    flow = flow_of(frames[0], frames[1])
+    flow = estimate_flow(frames[0], frames[1])
     assert abs(float(np.median(flow[1])) + 2) < 0.2
     assert abs(float(np.median(flow[0]))) < 0.2
-    motion = video.motion_of(frames)
-    steady = video.warping_error(frames, motion)
+    motion = video.estimate_motion(frames)
+    steady = video.measure_warping_error(frames, motion)
     flicker = [np.clip(frame + (0.2 if n == 1 else 0), 0, 1) for n, frame in enumerate(frames)]
     assert steady < 0.005
-    assert video.warping_error(flicker, motion) > 5 * steady
+    assert video.measure_warping_error(flicker, motion) > 5 * steady
     assert video.tof(frames, motion) == 0
     assert video.tof([frames[0], frames[0], frames[0]], motion) == pytest.approx(2, abs=0.4)
     apart = lambda a, b: float(np.abs(a - b).mean())  # noqa: E731

@@ -16,7 +16,7 @@ from builder.plan_search.goal import Goal
 from builder.project.budgets import SearchSection
 from builder.quality import perceptual
 from builder.quality.perceptual import Perceptual
-from tests.builder.models import image_spec
+from tests.builder.models import make_image_spec
 
 PICTURE = Path(__file__).resolve().parents[3] / "examples" / "tiny_style" / "images" / "evaluation" / "chelsea.jpg"
 
@@ -26,7 +26,7 @@ def noisy(picture: np.ndarray, size: float) -> np.ndarray:  # type: ignore[type-
     return np.clip(picture + noise, 0, 1).astype(np.float32)
 
 
-def lpips_file(folder: Path, *, leave_out: str = "") -> Path:
+def write_lpips_file(folder: Path, *, leave_out: str = "") -> Path:
     """Random weights by LPIPS' names, with non-negative channel weights as it has them."""
     torch.manual_seed(0)
     sizes = {"net.slice1.0": (64, 3, 11), "net.slice2.3": (192, 64, 5), "net.slice3.6": (384, 192, 3)}
@@ -44,8 +44,8 @@ def lpips_file(folder: Path, *, leave_out: str = "") -> Path:
 @pytest.mark.parametrize("kind", ["efficientnet", "lpips"])
 def test_equal_is_one_and_more_noise_is_less_alike(kind: str, tmp_path: Path) -> None:
     """On a photograph, for both networks, in whatever range and order of colours the output has."""
-    measure = Perceptual(lpips_file(tmp_path) if kind == "lpips" else None)
-    spec = image_spec("out", 96)
+    measure = Perceptual(write_lpips_file(tmp_path) if kind == "lpips" else None)
+    spec = make_image_spec("out", 96)
     picture = read_sample(PICTURE, (spec,))["out"]
     found = [measure(noisy(picture, size), picture, spec) for size in (0.0, 0.01, 0.05, 0.2)]
     assert found[0] == pytest.approx(1, abs=1e-5)
@@ -71,7 +71,7 @@ def test_a_file_that_is_not_lpips_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist; correct 'lpips'"):
         Perceptual(tmp_path / "absent.pth")
     with pytest.raises(SourceError, match=r"has no 'lin2.model.1.weight'"):
-        Perceptual(lpips_file(tmp_path, leave_out="lin2.model.1.weight"))
+        Perceptual(write_lpips_file(tmp_path, leave_out="lin2.model.1.weight"))
     (tmp_path / "text.pth").write_text("no weights")
     with pytest.raises(SourceError, match="is not a file of weights"):
         Perceptual(tmp_path / "text.pth")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from builder.bundle import TensorSpec
-from builder.quality.steadiness import floor_db, noise_db
+from builder.quality.steadiness import compute_floor_db, measure_noise_db
 
 SPEC = TensorSpec(name="x", kind="tensor", shape=(1, 3, 16, 16))
 
 
 def told(function: object) -> float:
     sample = {"x": np.random.default_rng(0).random((1, 3, 16, 16), np.float32)}
-    return noise_db(lambda given: {"x": function(given["x"])}, [sample], (SPEC,), (SPEC,))  # type: ignore[operator,list-item]
+    return measure_noise_db(lambda given: {"x": function(given["x"])}, [sample], (SPEC,), (SPEC,))  # type: ignore[operator,list-item]
 
 
 def test_noise_comes_out_as_strong_as_the_network_makes_it() -> None:
@@ -25,8 +25,10 @@ def test_noise_comes_out_as_strong_as_the_network_makes_it() -> None:
 
 def test_a_floor_is_lower_only_where_the_network_amplifies() -> None:
     """Sturdy networks keep the usual floor; nothing falls to where two unrelated pictures stand; fp32 is asked for more than fp16."""
-    assert floor_db(40, 60, "fp16") == floor_db(40, None, "fp16") == floor_db(40, 60, "fp32") == 40
-    assert floor_db(40, 30, "fp16") == 27
-    assert floor_db(40, 12.7, "fp16") == floor_db(28, 5, "int8") == 10
-    assert floor_db(40, 12.7, "fp32") == 40
-    assert floor_db(28, 30, "int8") == 15
+    assert (
+        compute_floor_db(40, 60, "fp16") == compute_floor_db(40, None, "fp16") == compute_floor_db(40, 60, "fp32") == 40
+    )
+    assert compute_floor_db(40, 30, "fp16") == 27
+    assert compute_floor_db(40, 12.7, "fp16") == compute_floor_db(28, 5, "int8") == 10
+    assert compute_floor_db(40, 12.7, "fp32") == 40
+    assert compute_floor_db(28, 30, "int8") == 15

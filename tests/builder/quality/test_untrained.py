@@ -8,7 +8,7 @@ from torch import nn
 
 from builder.errors import SourceError
 from builder.quality.untrained import look_for_zeros
-from tests.builder.models import export, image_spec
+from tests.builder.models import export, make_image_spec
 
 
 def residual(*zeros: int) -> nn.Module:
@@ -30,12 +30,12 @@ def residual(*zeros: int) -> nn.Module:
 def test_a_network_of_zeros_is_refused() -> None:
     """Its output is the picture: no measure of the output finds it."""
     with pytest.raises(SourceError, match="all weights of the model are zero: its checkpoint was saved before"):
-        look_for_zeros(export(residual(0, 1, 2), (image_spec("x"),), (image_spec("y"),)))
+        look_for_zeros(export(residual(0, 1, 2), (make_image_spec("x"),), (make_image_spec("y"),)))
 
 
 def test_some_layers_of_zeros_are_named_in_a_warning() -> None:
     """A gate that starts at zero is usual; the rest is trained."""
-    assert look_for_zeros(export(residual(2), (image_spec("x"),), (image_spec("y"),))) == (
+    assert look_for_zeros(export(residual(2), (make_image_spec("x"),), (make_image_spec("y"),))) == (
         "1 of 3 layers have nothing but zeros for weights and give their bias alone: 'convs.2'",
     )
-    assert look_for_zeros(export(residual(), (image_spec("x"),), (image_spec("y"),))) == ()
+    assert look_for_zeros(export(residual(), (make_image_spec("x"),), (make_image_spec("y"),))) == ()

@@ -25,7 +25,7 @@ _TYPES = {
 }
 
 
-def node_model(
+def make_node_model(
     op: str,
     inputs: Mapping[str, Array],
     constants: Mapping[str, Array] | None = None,
@@ -42,10 +42,12 @@ def node_model(
     node = helper.make_node(op, names, results, name="the_node", **attributes)
     values = [helper.make_tensor_value_info(n, _TYPES[v.dtype.name], v.shape) for n, v in inputs.items()]
     stores = [numpy_helper.from_array(v, n) for n, v in stored.items()]
-    return graph_model([node], values, [helper.make_empty_tensor_value_info(r) for r in results], stores, opset=opset)
+    return make_graph_model(
+        [node], values, [helper.make_empty_tensor_value_info(r) for r in results], stores, opset=opset
+    )
 
 
-def graph_model(
+def make_graph_model(
     nodes: Sequence[onnx.NodeProto],
     inputs: Sequence[onnx.ValueInfoProto],
     outputs: Sequence[onnx.ValueInfoProto],

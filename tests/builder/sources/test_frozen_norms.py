@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from builder.errors import DataError, SourceError
 from builder.graph.model import Model
-from builder.graph.tiling import tiling_facts
+from builder.graph.tiling import find_tiling
 from builder.project.config import load_config
 from builder.project.project import open_project
 from builder.sources.frozen_norms import freeze_norms
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
-from tests.builder.models import expected, export, image_spec
+from tests.builder.models import expected, export, make_image_spec
 from tests.builder.projects import edit, make_project, write_pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export
@@ -55,7 +55,7 @@ def pictures(folder: Path, count: int) -> list[Path]:
 
 
 def model() -> Model:
-    return export(Styled(), (image_spec("image", SIZE),), (image_spec("out", SIZE),))
+    return export(Styled(), (make_image_spec("image", SIZE),), (make_image_spec("out", SIZE),))
 
 
 def test_with_the_statistics_of_one_picture_that_picture_comes_out_the_same(tmp_path: Path) -> None:
@@ -77,21 +77,21 @@ def test_a_frozen_network_is_made_of_tiles_and_its_distance_is_told(tmp_path: Pa
     files = pictures(tmp_path / "some", 4)
     before = model()
     sample = {"image": np.random.default_rng(3).random((1, 3, SIZE, SIZE), np.float32)}
-    refused = tiling_facts(before.program, before.inputs, before.outputs, sample["image"])
+    refused = find_tiling(before.program, before.inputs, before.outputs, sample["image"])
     assert not refused.allowed
     assert "freeze_norms = true" in (refused.reason or "")
     frozen, facts = freeze_norms(before, files[:3], files[3:])
     assert facts.samples == 3
     assert 10 < facts.psnr_db_worst < 60
     assert not np.array_equal(expected(before, sample)["out"], expected(frozen, sample)["out"])
-    allowed = tiling_facts(frozen.program, frozen.inputs, frozen.outputs, sample["image"])
+    allowed = find_tiling(frozen.program, frozen.inputs, frozen.outputs, sample["image"])
     assert allowed.allowed, allowed.reason
     assert allowed.overlap == 2
 
 
 def test_what_cannot_be_frozen_is_told(tmp_path: Path) -> None:
     """A network without such norms, and a project without calibration data."""
-    plain = export(nn.Conv2d(3, 3, 1), (image_spec("image", SIZE),), (image_spec("out", SIZE),))
+    plain = export(nn.Conv2d(3, 3, 1), (make_image_spec("image", SIZE),), (make_image_spec("out", SIZE),))
     files = pictures(tmp_path / "some", 1)
     with pytest.raises(SourceError, match="finds no instance norm and no group norm"):
         freeze_norms(plain, files, files)

@@ -195,7 +195,7 @@ def test_several_inputs_are_bound_by_name(tmp_path: Path) -> None:
         load_checked(config("net.keras", {"image": [1, 3, 8, 8], "other": [1, 3]}), tmp_path, ())
 
 
-def lambda_model() -> Any:
+def make_lambda_model() -> Any:
     image = keras.Input((8, 8, 3), name="image")
     return keras.Model(image, L.Lambda(lambda x: x * 2, name="twice")(image))
 
@@ -204,7 +204,7 @@ def lambda_model() -> Any:
 def test_stored_code_is_refused_by_name(tmp_path: Path, suffix: str) -> None:
     """A Lambda layer is code: it is never loaded."""
     path = tmp_path / f"net{suffix}"
-    lambda_model().save(path)
+    make_lambda_model().save(path)
     with pytest.raises(SourceError, match="the Lambda layer 'twice', which is stored code and never run"):
         load(path)
 
@@ -286,7 +286,7 @@ OBJECTS = {"Gate": Gate, "twice": twice}
 """
 
 
-def own_network(folder: Path) -> Any:
+def make_own_network(folder: Path) -> Any:
     """A layer and a function that are not Keras's, in a module beside builder.toml."""
     (folder / "own_layers.py").write_text(OWN, encoding="utf-8")
     scope: dict[str, Any] = {"__name__": "own_layers"}
@@ -300,7 +300,7 @@ def own_network(folder: Path) -> Any:
 def test_classes_of_the_users_own_come_from_their_module(tmp_path: Path, suffix: str) -> None:
     """`custom_objects` names a dict; without it what is missing is named with the cure."""
     path = tmp_path / f"net{suffix}"
-    own_network(tmp_path).save(path)
+    make_own_network(tmp_path).save(path)
     plain = config(path.name, {"image": (1, 3, 16, 16)}, ("y",), kind="image")
     with pytest.raises(SourceError, match=r"not in the file; name a dict that has it as custom_objects"):
         load_checked(plain, tmp_path, ())

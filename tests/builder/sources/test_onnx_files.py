@@ -20,7 +20,7 @@ from builder.errors import EdgebundleError, SourceError, UnsupportedOperation
 from builder.project.config import Config
 from builder.sources import load_checked
 from builder.sources.onnx.read import read
-from tests.builder.sources.onnx_files import config, graph_model, picture, save
+from tests.builder.sources.onnx_files import config, make_graph_model, picture, save
 
 
 class Block(nn.Module):
@@ -70,7 +70,7 @@ def load(folder: Path, settings_: Config) -> tuple[Any, SourceAgreement]:
     return model, agreement
 
 
-def agreement_with(network: nn.Module, model: Any, size: int = 16) -> float:
+def measure_agreement(network: nn.Module, model: Any, size: int = 16) -> float:
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         return float((network(image) - model.program.module()(image)).abs().max())
@@ -88,7 +88,7 @@ def test_files_of_both_exporters_keep_their_layers(tmp_path: Path, exporter: str
     assert agreement.psnr_db_worst >= 100
     assert agreement.samples == 2
     assert agreement.runtime.startswith("ONNX Runtime 1.")
-    assert agreement_with(network, model) < 1e-4
+    assert measure_agreement(network, model) < 1e-4
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -98,10 +98,10 @@ def test_dynamic_sizes_become_those_of_builder_toml(tmp_path: Path, exporter: st
     network = export(tmp_path / "net.onnx", exporter, dynamic=True)
     model, _ = load(tmp_path, config("net.onnx", {"image": [1, 3, 24, 24]}, kind="image"))
     assert model.outputs[0].shape == (1, 3, 24, 24)
-    assert agreement_with(network, model, 24) < 1e-4
+    assert measure_agreement(network, model, 24) < 1e-4
 
 
-def nhwc_model(channels: int | str = 3) -> onnx.ModelProto:
+def make_nhwc_model(channels: int | str = 3) -> onnx.ModelProto:
     """What tf2onnx writes: NHWC at the borders, NCHW inside, names of Keras layers inside of long paths."""
     generator = np.random.default_rng(0)
     place = "StatefulPartitionedCall/net_1"
@@ -126,7 +126,7 @@ def nhwc_model(channels: int | str = 3) -> onnx.ModelProto:
         numpy_helper.from_array(generator.normal(size=4).astype(np.float32), "b"),
         numpy_helper.from_array(generator.normal(size=(4, 3, 3, 3)).astype(np.float32), "v"),
     ]
-    return graph_model(
+    return make_graph_model(
         nodes, [picture("image", "n", "h", "w", channels)], [picture("y", None, None, None, 3)], stored, opset=15
     )
 
@@ -134,7 +134,7 @@ def nhwc_model(channels: int | str = 3) -> onnx.ModelProto:
 @pytest.mark.parametrize("channels", [3, "c"])
 def test_an_nhwc_graph_is_turned_at_its_borders(tmp_path: Path, channels: int | str) -> None:
     """The program is NCHW, the graph's own transposes are gone, and layers are those of Keras."""
-    save(nhwc_model(channels), tmp_path / "net.onnx")
+    save(make_nhwc_model(channels), tmp_path / "net.onnx")
     model, agreement = load(tmp_path, config("net.onnx", {"image": [1, 3, 8, 12]}, kind="image"))
     assert agreement.psnr_db_worst >= 100
     assert model.inputs[0].shape == (1, 3, 8, 12)
@@ -172,7 +172,7 @@ def test_a_qdq_file_agrees_node_by_node_and_becomes_floats(quantized: Path) -> N
     assert "Relu" not in [node.op_type for node in onnx.load(quantized / "net.onnx").graph.node]
     torch.manual_seed(0)
     network = Block().eval()
-    assert agreement_with(network, model) < 0.05
+    assert measure_agreement(network, model) < 0.05
 
 
 def test_inputs_are_bound_by_name_and_styles_by_their_number(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_inputs_are_bound_by_name_and_styles_by_their_number(tmp_path: Path) -> 
     ]
     style = helper.make_tensor_value_info("style:0", TensorProto.INT64, [1])
     save(
-        graph_model(nodes, [style, picture("image", 1, 3, 4, 4)], [picture("y", 1, 3, 4, 4)], stored),
+        make_graph_model(nodes, [style, picture("image", 1, 3, 4, 4)], [picture("y", 1, 3, 4, 4)], stored),
         tmp_path / "net.onnx",
     )
     inputs = {"image": [1, 3, 4, 4], "style": [1]}
@@ -210,7 +210,7 @@ def small(*, opset: int = 18) -> onnx.ModelProto:
         helper.make_node("Conv", ["image", "conv.weight"], ["c"], name="c1"),
         helper.make_node("Relu", ["c"], ["y"], name="r1"),
     ]
-    return graph_model(nodes, [picture("image", 1, 3, 8, 8)], [picture("y", 1, 3, 6, 6)], [weight], opset=opset)
+    return make_graph_model(nodes, [picture("image", 1, 3, 8, 8)], [picture("y", 1, 3, 6, 6)], [weight], opset=opset)
 
 
 def with_node(op: str, inputs: list[str], domain: str = "", **attributes: Any) -> onnx.ModelProto:
@@ -241,14 +241,14 @@ def branch() -> onnx.ModelProto:
     return model
 
 
-def batch_norm_in_training() -> onnx.ModelProto:
+def make_batch_norm_in_training() -> onnx.ModelProto:
     model = with_node("BatchNormalization", ["c", "s", "s", "s", "s"], training_mode=1)
     model.graph.node[1].output.extend(["mean", "variance"])
     model.graph.initializer.append(numpy_helper.from_array(np.ones(3, np.float32), "s"))
     return model
 
 
-def dropout_in_training() -> onnx.ModelProto:
+def make_dropout_in_training() -> onnx.ModelProto:
     model = with_node("Dropout", ["c", "ratio", "training"])
     model.graph.initializer.append(numpy_helper.from_array(np.array(0.5, np.float32), "ratio"))
     model.graph.initializer.append(numpy_helper.from_array(np.array(True), "training"))
@@ -271,25 +271,25 @@ def twice() -> onnx.ModelProto:
     return model
 
 
-def two_initializers() -> onnx.ModelProto:
+def make_two_initializers() -> onnx.ModelProto:
     model = small()
     model.graph.initializer.append(model.graph.initializer[0])
     return model
 
 
-def unnamed_input() -> onnx.ModelProto:
+def make_unnamed_input() -> onnx.ModelProto:
     model = small()
     model.graph.input[0].name = ""
     return model
 
 
-def short_tensor() -> onnx.ModelProto:
+def make_short_tensor() -> onnx.ModelProto:
     model = small()
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:40]
     return model
 
 
-def not_a_number() -> onnx.ModelProto:
+def make_not_a_number() -> onnx.ModelProto:
     model = small()
     model.graph.initializer[0].CopyFrom(
         numpy_helper.from_array(np.full((3, 3, 3, 3), np.nan, np.float32), "conv.weight")
@@ -316,19 +316,19 @@ BAD: list[tuple[Any, type[EdgebundleError], str]] = [
     ),
     (branch, UnsupportedOperation, r"node 'the_node' \(If\) is control flow on data"),
     (
-        batch_norm_in_training,
+        make_batch_norm_in_training,
         UnsupportedOperation,
         "'the_node' is a BatchNormalization in training mode; call model.eval()",
     ),
-    (dropout_in_training, UnsupportedOperation, "'the_node' is a Dropout in training mode; call model.eval()"),
+    (make_dropout_in_training, UnsupportedOperation, "'the_node' is a Dropout in training mode; call model.eval()"),
     (lambda: with_node("Det", ["c"]), UnsupportedOperation, r"node 'the_node' \(Det\) has no importer"),
     (cyclic, SourceError, "is cyclic, at 'the_node'"),
     (dangling, SourceError, "takes 'nothing', which nothing gives"),
     (twice, SourceError, "two nodes .* give 'c'"),
-    (two_initializers, SourceError, "two initializers .* are named 'conv.weight'"),
-    (unnamed_input, SourceError, "has no name"),
-    (short_tensor, SourceError, "not a valid ONNX model|cannot be read"),
-    (not_a_number, SourceError, "NaN"),
+    (make_two_initializers, SourceError, "two initializers .* are named 'conv.weight'"),
+    (make_unnamed_input, SourceError, "has no name"),
+    (make_short_tensor, SourceError, "not a valid ONNX model|cannot be read"),
+    (make_not_a_number, SourceError, "NaN"),
     (unsigned, SourceError, "data type number 12 for input 'image'.*export it with float32|not a valid ONNX model"),
     (lambda: small(opset=6), SourceError, "is of opset 6, supported are 7 to"),
     (lambda: small(opset=99), SourceError, "is of opset 99, supported are 7 to"),

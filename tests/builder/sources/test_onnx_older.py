@@ -9,7 +9,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from builder.sources import load_checked
-from tests.builder.sources.onnx_files import config, graph_model, picture, save
+from tests.builder.sources.onnx_files import config, make_graph_model, picture, save
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -34,7 +34,7 @@ def upsampled(opset: int) -> ModelProto:
     weights = [stored("w1", 8, 3, 3, 3), stored("w2", 3, 8, 3, 3), *([scales] if opset >= 9 else [])]
     ends = [picture("image", 1, 3, 16, 16)], [picture("y", 1, 3, 16, 16)]
     given = [*ends[0], *(helper.make_tensor_value_info(w.name, TensorProto.FLOAT, w.dims) for w in weights)]
-    model = graph_model(nodes, given, ends[1], weights, opset=opset)
+    model = make_graph_model(nodes, given, ends[1], weights, opset=opset)
     model.ir_version = 3
     return model
 
@@ -60,7 +60,7 @@ def branched(channels: int) -> ModelProto:
         node("If", ["single"], ["flat"], then_branch=then, else_branch=other),
         node("Sigmoid", ["flat"], ["y"]),
     ]
-    return graph_model(
+    return make_graph_model(
         nodes,
         [picture("image", "n", 3, "h", "w")],
         [picture("y", *[None] * (3 if channels == 1 else 4))],
@@ -75,7 +75,7 @@ def halved() -> ModelProto:
         node("Conv", ["half", "w"], ["a"], pads=[1] * 4),
         node("Cast", ["a"], ["y"], to=TensorProto.FLOAT),
     ]
-    return graph_model(
+    return make_graph_model(
         nodes,
         [picture("image", 1, 3, 16, 16)],
         [picture("y", 1, 4, 16, 16)],
@@ -84,7 +84,7 @@ def halved() -> ModelProto:
     )
 
 
-def given_in(kind: int, *, ends: bool) -> ModelProto:
+def make_given_in(kind: int, *, ends: bool) -> ModelProto:
     """A picture of this type, channels last, that is cast at once; with `ends` everything up to the output is in it."""
     inner = kind if ends else TensorProto.FLOAT
     nodes = [
@@ -92,7 +92,7 @@ def given_in(kind: int, *, ends: bool) -> ModelProto:
         node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]),
         node("Conv", ["t", "w"], ["y"], pads=[1] * 4),
     ]
-    return graph_model(
+    return make_graph_model(
         nodes,
         [helper.make_tensor_value_info("image", kind, (1, 16, 16, 3))],
         [helper.make_tensor_value_info("y", inner, (1, 4, 16, 16))],
@@ -105,7 +105,7 @@ def resized(mode: str) -> ModelProto:
     """Resize of opset 10 (linear: products with two matrices), which reads from the edge of pixels and cannot say so; its output has no shape, its constants are no inputs."""
     scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
     nodes = [node("Conv", ["image", "w"], ["a"]), node("Resize", ["a", "scales"], ["y"], mode=mode)]
-    model = graph_model(
+    model = make_graph_model(
         nodes,
         [picture("image", 1, 3, 16, 16)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
@@ -126,7 +126,7 @@ def attending() -> ModelProto:
         node("Cast", ["c"], ["y"], to=TensorProto.FLOAT),
     ]
     weights = [numpy_helper.from_array(NOISE.normal(0, 0.5, (4, 3, 3, 3)).astype("f2"), "w")]
-    return graph_model(nodes, [picture("image", 1, 3, 16, 16)], [picture("y", 1, 4, 16, 16)], weights, opset=17)
+    return make_graph_model(nodes, [picture("image", 1, 3, 16, 16)], [picture("y", 1, 4, 16, 16)], weights, opset=17)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def attending() -> ModelProto:
         (attending(), 1),
         (branched(1), 1),
         (halved(), 1),
-        (given_in(TensorProto.FLOAT16, ends=True), 1),
-        (given_in(TensorProto.UINT8, ends=False), 1),
-        (given_in(TensorProto.DOUBLE, ends=False), 1),
+        (make_given_in(TensorProto.FLOAT16, ends=True), 1),
+        (make_given_in(TensorProto.UINT8, ends=False), 1),
+        (make_given_in(TensorProto.DOUBLE, ends=False), 1),
     ],
     ids=[
         "opset 7",
@@ -177,7 +177,7 @@ def test_outputs_that_are_left_out_of_builder_toml_are_dropped_with_what_only_th
     where = helper.make_tensor_value_info("places", TensorProto.INT64, [4, "n"])
     ends = [where, picture("y", 1, 4, 16, 16)]
     save(
-        graph_model(nodes, [picture("image", 1, 3, 16, 16)], ends, [stored("w", 4, 3, 3, 3)], opset=13),
+        make_graph_model(nodes, [picture("image", 1, 3, 16, 16)], ends, [stored("w", 4, 3, 3, 3)], opset=13),
         tmp_path / "net.onnx",
     )
     loaded, agreement = load_checked(config("net.onnx", {"image": [1, 3, 16, 16]}), tmp_path, ())

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from builder.errors import SourceError, UnsupportedOperation
 from builder.sources.onnx.network import import_graph
 from builder.sources.onnx.ops import OPS
-from tests.builder.sources.onnx_files import Array, node_model
+from tests.builder.sources.onnx_files import Array, make_node_model
 
 FEW = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
@@ -52,7 +52,7 @@ def compare(
     **how: Any,
 ) -> None:
     """Import one node and run it beside ONNX Runtime on the same inputs."""
-    model = node_model(op, inputs, constants, **how)
+    model = make_node_model(op, inputs, constants, **how)
     want = reference(model, inputs)
     if want is None and currently_in_test_context():
         reject()  # a combination that the runtime refuses is no case
@@ -318,7 +318,7 @@ def test_attributes_of_one_tensor(op: str, attributes: dict[str, Any]) -> None:
     """Operations with attributes agree, defaults included."""
     x = noise(1, 4, 6, 4)
     if op == "Swish":
-        model = node_model(op, {"x": x}, opset=24, **attributes)
+        model = make_node_model(op, {"x": x}, opset=24, **attributes)
         with torch.no_grad():  # ONNX Runtime has no opset 24 kernels; the specification is x * sigmoid(alpha * x)
             got = import_graph(model, {"x": torch.from_numpy(x)}).module()(torch.from_numpy(x)).numpy()
         np.testing.assert_allclose(got, x / (1 + np.exp(-attributes["alpha"] * x)), rtol=1e-5, atol=1e-5)
@@ -327,7 +327,7 @@ def test_attributes_of_one_tensor(op: str, attributes: dict[str, Any]) -> None:
     compare(op, {"x": x}, opset=20, **attributes)
 
 
-def shapes_that_broadcast() -> st.SearchStrategy[tuple[tuple[int, ...], tuple[int, ...]]]:
+def draw_shapes_that_broadcast() -> st.SearchStrategy[tuple[tuple[int, ...], tuple[int, ...]]]:
     pairs = [
         ((2, 3, 4), (2, 3, 4)),
         ((2, 3, 4), (4,)),
@@ -343,7 +343,7 @@ def shapes_that_broadcast() -> st.SearchStrategy[tuple[tuple[int, ...], tuple[in
 @pytest.mark.parametrize(
     "op", ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Mod", "PRelu"],
 )  # fmt: skip
-@given(shapes=shapes_that_broadcast(), stored=st.sampled_from(["none", "left", "right"]))
+@given(shapes=draw_shapes_that_broadcast(), stored=st.sampled_from(["none", "left", "right"]))
 @settings(FEW, max_examples=10)
 def test_binary(op: str, shapes: tuple[tuple[int, ...], tuple[int, ...]], stored: str) -> None:
     """Operations of two tensors agree for all broadcasting, with either side stored; a slope of PRelu may not widen its input."""
@@ -648,7 +648,7 @@ def test_deformable_convolution(masked: bool) -> None:
     stored = {name: inputs.pop(name) for name in ("w", "b")}
     order = ["x", "w", "o", "b", *(["m"] if masked else [])]
     how = {"pads": [1, 1, 1, 1], "group": 2, "offset_group": 2}
-    model = node_model("DeformConv", inputs, stored, order=order, opset=19, **how)
+    model = make_node_model("DeformConv", inputs, stored, order=order, opset=19, **how)
     want = ReferenceEvaluator(model).run(None, dict(inputs))
     imported = import_graph(model, {name: torch.from_numpy(value) for name, value in inputs.items()})
     got = imported.module()(*(torch.from_numpy(value) for value in inputs.values()))
@@ -705,7 +705,7 @@ def test_what_is_not_known_names_the_node_and_the_nearest_form(
     x = noise(*shape)
     stored = {"scales": np.array([1, 1, 2, 2], np.float32)} if op == "Resize" else {}
     order = ["x", "", "scales"] if op == "Resize" else None
-    model = node_model(op, {"x": x}, stored, order=order, **attributes)
+    model = make_node_model(op, {"x": x}, stored, order=order, **attributes)
     with pytest.raises(UnsupportedOperation, match=r"node 'the_node'") as caught:
         import_graph(model, {"x": torch.from_numpy(x)})
     assert cure in str(caught.value)
@@ -713,7 +713,7 @@ def test_what_is_not_known_names_the_node_and_the_nearest_form(
 
 def test_a_node_that_rejects_its_shapes_is_named() -> None:
     """Shapes that do not fit each other are told with the node."""
-    model = node_model("Add", {"a": noise(3, 4), "b": noise(2, 4)})
+    model = make_node_model("Add", {"a": noise(3, 4), "b": noise(2, 4)})
     with pytest.raises(SourceError, match=r"node 'the_node' \(Add\) rejects inputs of shapes \[3, 4\], \[2, 4\]"):
         import_graph(model, {"a": torch.zeros(3, 4), "b": torch.zeros(2, 4)})
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from builder.legalize.at_source import make_plain
-from builder.precision.layers import layer_table
-from builder.sources.names import free_of_clashes
+from builder.precision.layers import list_layers
+from builder.sources.names import rename_clashes
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -34,13 +34,13 @@ def test_a_part_named_as_an_attribute_of_graph_modules_converts(name: str) -> No
     torch.manual_seed(0)
     network = Named(name).eval()
     sample = torch.rand(1, 3, 8, 8)
-    program = make_plain(free_of_clashes(torch.export.export(network, (sample,))))
+    program = make_plain(rename_clashes(torch.export.export(network, (sample,))))
     own = f"{name}__" if name == "meta" else f"{name}_"  # 'meta_' is a buffer here
-    assert layer_table(program).names() == ["first", own]
+    assert list_layers(program).names() == ["first", own]
     torch.testing.assert_close(program.module()(sample), network(sample))
 
 
 def test_other_programs_stay_as_they_are() -> None:
     """Nothing is copied where no name clashes."""
     program = torch.export.export(Named("book").eval(), (torch.rand(1, 3, 8, 8),))
-    assert free_of_clashes(program) is program
+    assert rename_clashes(program) is program

@@ -14,7 +14,7 @@ from builder.errors import SourceError
 from builder.graph.model import Model
 from builder.project.config import Config
 from builder.sources import load_checked
-from tests.builder.sources.onnx_files import config, graph_model, picture, save
+from tests.builder.sources.onnx_files import config, make_graph_model, picture, save
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -49,7 +49,7 @@ def graph(
         helper.make_node("DequantizeLinear", ["cq", "o", "z"], ["y"]),
     ]
     tensors = [numpy_helper.from_array(value, name) for name, value in stored.items()]
-    return graph_model(nodes, [picture("image", 1, 3, 8, 8)], [picture("y", None, None, None, None)], tensors)
+    return make_graph_model(nodes, [picture("image", 1, 3, 8, 8)], [picture("y", None, None, None, None)], tensors)
 
 
 RANDOM = np.random.default_rng(0)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from builder.errors import SourceError
-from builder.graph.equality import outputs_of
-from builder.precision.layers import layer_table
-from builder.precision.quantizers import activation_grids, know_operators, without_quantizers
-from builder.sources.quantized import one_form
+from builder.graph.equality import compute_outputs
+from builder.precision.layers import list_layers
+from builder.precision.quantizers import find_activation_grids, know_operators, without_quantizers
+from builder.sources.quantized import unify_quantizers
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -47,11 +47,11 @@ def exported(network: nn.Module) -> torch.export.ExportedProgram:
 def test_integers_from_0_to_255_are_the_same_steps_moved(kind: torch.dtype, low: int, high: int) -> None:
     """The one form computes what the checkpoint does, with signed integers and the layer's own name."""
     program = exported(Written(kind, low, high))
-    made = one_form(program)
+    made = unify_quantizers(program)
     inputs = (torch.rand(1, 3, 8, 8),)
-    assert torch.equal(outputs_of(program, inputs)[0], outputs_of(made, inputs)[0])
-    assert [(layer.name, layer.trained) for layer in layer_table(made).layers] == [("tail", True)]
-    assert [grid.zero_point for grid in activation_grids(made)] == [(5 - (128 if kind is torch.uint8 else 0),)]
+    assert torch.equal(compute_outputs(program, inputs)[0], compute_outputs(made, inputs)[0])
+    assert [(layer.name, layer.trained) for layer in list_layers(made).layers] == [("tail", True)]
+    assert [grid.zero_point for grid in find_activation_grids(made)] == [(5 - (128 if kind is torch.uint8 else 0),)]
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ def test_integers_from_0_to_255_are_the_same_steps_moved(kind: torch.dtype, low:
 def test_what_no_runtime_computes_with_is_refused_with_a_cure(network: nn.Module, message: str) -> None:
     """Reduced ranges, 16 bits, and weights alone: the message says what to train with."""
     with pytest.raises(SourceError, match=f"{message}.*XNNPACKQuantizer"):
-        one_form(exported(network))
+        unify_quantizers(exported(network))
 
 
 def test_without_its_quantizers_a_network_is_the_one_before_rounding() -> None:
     """And one that has none is returned as it is."""
-    program = one_form(exported(Written(torch.int8, -128, 127)))
+    program = unify_quantizers(exported(Written(torch.int8, -128, 127)))
     floats = without_quantizers(program)
     assert without_quantizers(floats) is floats
-    (rounded,), (plain,) = (outputs_of(p, (torch.rand(1, 3, 8, 8),)) for p in (program, floats))
+    (rounded,), (plain,) = (compute_outputs(p, (torch.rand(1, 3, 8, 8),)) for p in (program, floats))
     assert not torch.equal(rounded, plain)

@@ -11,7 +11,7 @@ import torch
 from builder.errors import MissingToolError, SourceError
 from builder.process import run
 from builder.sources import load_checked
-from builder.storage.environments import COMPLETE, TENSORFLOW, Environment, python_of
+from builder.storage.environments import COMPLETE, TENSORFLOW, Environment, make_python
 from tests.builder.sources.onnx_files import config
 
 MAKE = """
@@ -37,11 +37,11 @@ def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEBUNDLE_CACHE", str(cache))
         said: list[str] = []
-        python = python_of(TENSORFLOW, said.append)
+        python = make_python(TENSORFLOW, said.append)
         assert len(said) == 1
         assert "tensorflow-cpu==2.19.1" in said[0]
         assert "1.5 GB" in said[0]
-        assert python_of(TENSORFLOW, said.append) == python
+        assert make_python(TENSORFLOW, said.append) == python
         assert len(said) == 1
         path = tmp_path_factory.mktemp("model") / "saved"
         run([python, "-c", MAKE, path], timeout_s=300)
@@ -78,6 +78,6 @@ def test_an_environment_that_cannot_be_installed_leaves_nothing(
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path))
     broken = Environment(name="broken", packages=("./no-such-package-here",), bytes=1_000_000)
     with pytest.raises(MissingToolError, match=r"the environment broken could not be installed: .*then run again"):
-        python_of(broken, lambda text: None)
+        make_python(broken, lambda text: None)
     assert not list((tmp_path / "environments").rglob(COMPLETE))
     assert not list((tmp_path / "environments").iterdir())

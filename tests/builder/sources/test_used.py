@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from builder.errors import SourceError
-from builder.project.project import open_project, own_modules
+from builder.project.project import find_own_modules, open_project
 from builder.project.used import Used, recall, remember
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
@@ -29,7 +29,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
 
 
-def used_by(code: str, folder: Path) -> Used:
+def record_used_by(code: str, folder: Path) -> Used:
     """What a script in `folder` uses, as a worker of its own records it."""
     (folder / "factory.py").write_text(textwrap.dedent(code), encoding="utf-8")
     script = """
@@ -62,7 +62,7 @@ def test_what_a_factory_opens_imports_and_reads_is_recorded(tmp_path: Path, monk
     torch.save({"w": torch.zeros(1)}, project / "third.pt")
     monkeypatch.setenv("NET_WIDTH", "8")
     monkeypatch.setenv("PYTHONPATH", f"{Path.cwd()}:{elsewhere}")
-    used = used_by(
+    used = record_used_by(
         f"""
         import json, os, sys
         sys.path.append({str(elsewhere)!r})
@@ -120,7 +120,7 @@ def test_a_file_is_seen_however_python_opens_it(tmp_path: Path, reads: str) -> N
         found = {reads}
         assert found.tobytes() == b"1" if hasattr(found, "tobytes") else found in ("1", b"1"), found
     """
-    assert "a.json" in used_by(code, tmp_path).files
+    assert "a.json" in record_used_by(code, tmp_path).files
 
 
 def test_threads_under_a_debugger_start_after_a_recording(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_environments_inside_a_project_are_not_its_own(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "env" / "pyvenv.cfg").write_text("")
-    assert [p.relative_to(tmp_path).as_posix() for p in own_modules(tmp_path)] == [
+    assert [p.relative_to(tmp_path).as_posix() for p in find_own_modules(tmp_path)] == [
         "model.py",
         "net/__init__.py",
         "net/blocks.py",

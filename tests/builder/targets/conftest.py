@@ -17,7 +17,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("bundle") / "small")
 
 
-def request_for(bundle: Bundle, out: Path, **changes: object) -> PackageRequest:
+def make_request(bundle: Bundle, out: Path, **changes: object) -> PackageRequest:
     """A request for everything; `out` is created."""
     out.mkdir()
     fields: dict[str, object] = {
@@ -33,7 +33,7 @@ def request_for(bundle: Bundle, out: Path, **changes: object) -> PackageRequest:
 
 @pytest.fixture(scope="session")
 def packaged(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> PackageResult:
-    return TARGETS["android"].package(request_for(bundle, tmp_path_factory.mktemp("package") / "out"))
+    return TARGETS["android"].package(make_request(bundle, tmp_path_factory.mktemp("package") / "out"))
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ from builder.targets.android.audit import audit, executorch_ops, flatbuffer, op_
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import provide_prebuilt
 from builder.targets.base import PackageOptions
-from builder.targets.mobile import mobile_root
-from tests.builder.targets.conftest import request_for
+from builder.targets.mobile import find_mobile_root
+from tests.builder.targets.conftest import make_request
 
 Edit = Callable[[str, bytes], bytes | None]
 
@@ -135,16 +135,16 @@ def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path
     model = "assets/edgebundle/small/variants/first.tflite"
     with zipfile.ZipFile(apk) as archive:
         content = bytearray(archive.read(model))
-    codes = sorted(op_versions.operator_codes(bytes(content)))
+    codes = sorted(op_versions.read_operator_codes(bytes(content)))
     assert op_versions.find_refused(bytes(content), "TensorFlow Lite 2.16.1") == []
-    at, version = version_field(bytes(content))
+    at, version = find_version_field(bytes(content))
     struct.pack_into("<i", content, at, version + 50)
-    assert len(sorted(op_versions.operator_codes(bytes(content)))) == len(codes)
+    assert len(sorted(op_versions.read_operator_codes(bytes(content)))) == len(codes)
     changed = rewritten(apk, tmp_path / "x.apk", lambda n, c: bytes(content) if n == model else c)
     assert f"version {version + 50}, of which it knows" in errors(changed)["op-version"]
 
 
-def version_field(model: bytes) -> tuple[int, int]:
+def find_version_field(model: bytes) -> tuple[int, int]:
     """Where an operator code states its version, and that version, for one that states any."""
     for table in flatbuffer.read_tables(model, flatbuffer.read_offset(model, 0), op_versions.MODEL_CODES):
         if (at := flatbuffer.find_field(model, table, op_versions.CODE_VERSION)) is not None:
@@ -160,7 +160,7 @@ def test_operator_codes_are_those_of_the_schema(apk: Path) -> None:
         content = archive.read("assets/edgebundle/small/variants/first.tflite")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     wanted = sorted((max(c.builtinCode, c.deprecatedBuiltinCode), c.version) for c in model.operatorCodes)
-    assert sorted((code, version) for code, _, version in op_versions.operator_codes(content)) == wanted
+    assert sorted((code, version) for code, _, version in op_versions.read_operator_codes(content)) == wanted
 
 
 @settings(max_examples=200, deadline=None)
@@ -168,7 +168,7 @@ def test_operator_codes_are_those_of_the_schema(apk: Path) -> None:
 def test_damaged_models_never_crash_the_reader(content: bytes) -> None:
     """Any bytes after the identifier are read or refused by ValueError, nothing else, of both kinds of model."""
     with contextlib.suppress(ValueError):
-        list(op_versions.operator_codes(content[:4] + op_versions.IDENTIFIER + content[4:]))
+        list(op_versions.read_operator_codes(content[:4] + op_versions.IDENTIFIER + content[4:]))
     with contextlib.suppress(ValueError):
         executorch_ops.read_program(content[:4] + b"ET12" + content[4:])
 
@@ -202,8 +202,10 @@ def test_a_runtime_whose_operators_are_not_known_is_said(apk: Path, tmp_path: Pa
 
 def test_the_table_belongs_to_the_packaged_library() -> None:
     """The library that we package is the very file whose op resolver the table was read from."""
-    library = provide_prebuilt(mobile_root() / "android").libraries["lib/x86_64/libtensorflowlite_jni.so"].read_bytes()
-    version = op_versions.runtime_of(library)
+    library = (
+        provide_prebuilt(find_mobile_root() / "android").libraries["lib/x86_64/libtensorflowlite_jni.so"].read_bytes()
+    )
+    version = op_versions.find_runtime(library)
     assert version is not None
     assert hashlib.sha256(library).hexdigest() == op_versions.READ_FROM[version]
     table = {name: (first, last) for name, first, last in op_versions.TABLES[version].values()}
@@ -221,7 +223,7 @@ def test_a_library_is_checked_against_the_runtime_of_its_pom(aar: Path, sdk_aar:
     shutil.copy(aar, place)
     assert not {"runtime", "runtime-unknown", "op-versions"} & {f.code for f in audit(place)}
     pom = sdk_aar.with_name(f"{sdk_aar.stem}.pom").read_text(encoding="utf-8")
-    version = Catalogue.read(mobile_root() / "android").versions["litert"]
+    version = Catalogue.read(find_mobile_root() / "android").versions["litert"]
     place.with_name("alone.pom").write_text(pom.replace(f"<version>{version}<", "<version>9.9.9<"), encoding="utf-8")
     (unknown,) = (f for f in audit(place) if f.code == "runtime-unknown")
     assert "takes LiteRT 9.9.9 by its pom" in unknown.message
@@ -233,9 +235,9 @@ def test_a_fault_is_not_handed_over_unless_it_is_allowed(
     """The gate refuses a package with an error; --allow records it as an exception instead."""
     monkeypatch.setitem(op_versions.TABLES, "TensorFlow Lite 2.16.1", {})  # type: ignore[index]  # a runtime that knows nothing
     with pytest.raises(VerificationError, match="cannot execute variant tflite-first"):
-        TARGETS["android"].package(request_for(bundle, tmp_path / "a", formats=("apk",)))
+        TARGETS["android"].package(make_request(bundle, tmp_path / "a", formats=("apk",)))
     options = PackageOptions(allow=("op-version", "elf-alignment"))
-    result = TARGETS["android"].package(request_for(bundle, tmp_path / "b", formats=("apk",), options=options))
+    result = TARGETS["android"].package(make_request(bundle, tmp_path / "b", formats=("apk",), options=options))
     allowed = [f for f in result.findings if f.code in ("op-version", "elf-alignment")]
     assert allowed
     assert all(f.level == "info" and f.message.startswith("(allowed by --allow ") for f in allowed)

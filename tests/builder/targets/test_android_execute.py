@@ -16,11 +16,11 @@ from builder.bundle import Bundle, Golden, GoldenOutputs, GoldenTensor, Variant
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.execute.findings import execute_and_judge
 from builder.targets.android.execute.run import execute_package
-from builder.targets.android.execute.shim import shim_for
+from builder.targets.android.execute.shim import build_shim
 from builder.targets.android.host import maven
 from builder.targets.android.host.maven import Wanted
-from builder.targets.mobile import mobile_root
-from tests.builder.models import SIZE, picture_model, plan_of, samples, seeded
+from builder.targets.mobile import find_mobile_root
+from tests.builder.models import SIZE, make_picture_model, plan_of, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -52,7 +52,7 @@ class LessItsMean(Plain):
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both libraries of the catalogue's TensorFlow Lite as an app carries them."""
     wanted = tuple(Wanted(alias=alias, packaging="aar", alone=True) for alias in ("tflite", "tflite-gpu"))
-    archives = maven.resolve(Catalogue.read(mobile_root() / "android"), {"execute": wanted})["execute"]
+    archives = maven.resolve(Catalogue.read(find_mobile_root() / "android"), {"execute": wanted})["execute"]
     path = tmp_path_factory.mktemp("package") / "app.apk"
     with zipfile.ZipFile(path, "w") as app:
         for archive in archives:
@@ -73,7 +73,7 @@ def make(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> Make:
 
     def made(network: str, scheme: str, delegate: str) -> Bundle:
         root = tmp_path_factory.mktemp("bundle")
-        model = picture_model(seeded(NETWORKS[network]))
+        model = make_picture_model(seeded(NETWORKS[network]))
         path = root / "a.tflite"
         plan = plan_of(dict.fromkeys(model.layers.names(), scheme))
         lowered = tflite.lower(model, plan, delegate, lambda: tflite.observe(model, samples(model)), path)
@@ -182,6 +182,6 @@ def test_the_stand_in_is_made_once(package: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(package) as archive:
         archive.extractall(tmp_path)
     libraries = sorted(tmp_path.rglob("*.so"))
-    first = shim_for(libraries)
+    first = build_shim(libraries)
     before = (first / "libc.so").stat().st_mtime_ns
-    assert (shim_for(libraries) / "libc.so").stat().st_mtime_ns == before
+    assert (build_shim(libraries) / "libc.so").stat().st_mtime_ns == before

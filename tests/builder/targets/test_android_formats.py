@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, open_bundle, tree_files
+from builder.bundle import MANIFEST, Bundle, FileHash, hash_file, list_tree, open_bundle
 from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS
 from builder.targets.android import aab, apk
 from builder.targets.android.audit import audit
 from builder.targets.android.host import aapt2, provide_prebuilt
 from builder.targets.base import PackageOptions, PackageResult, Runtime
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.subset import write_subset
-from tests.android.executorch_aar import executorch_aar
-from tests.builder.targets.conftest import request_for
+from tests.android.executorch_aar import make_executorch_aar
+from tests.builder.targets.conftest import make_request
 
 ANDROID = TARGETS["android"]
 POM = "{http://maven.apache.org/POM/4.0.0}"
@@ -77,10 +77,10 @@ def test_pom_names_what_an_app_needs(aar: Path, sdk_aar: Path) -> None:
         "1.2",
         "aar",
     ]
-    assert artifacts_of(pom) == {"edgebundle-sdk-tflite"}
+    assert read_artifacts(pom) == {"edgebundle-sdk-tflite"}
     assert f"<version>{sdk_aar.parent.name}</version>" in pom.read_text(encoding="utf-8")
     described = sdk_aar.with_name(f"{sdk_aar.stem}.pom")
-    assert artifacts_of(described) == {"litert", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
+    assert read_artifacts(described) == {"litert", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
     for file in (aar, pom, sdk_aar, described):
         assert file.with_name(file.name + ".sha1").read_text() == hashlib.sha1(file.read_bytes()).hexdigest()
 
@@ -105,7 +105,7 @@ def test_the_sdk_is_the_same_for_every_bundle(bundle: Bundle, sdk_aar: Path, tmp
     model = bundle.manifest.model.model_copy(update={"name": "other"})
     variants = (bundle.manifest.variants[0].model_copy(update={"delegate": "gpu"}), *bundle.manifest.variants[1:])
     other = Bundle(bundle.root, bundle.manifest.model_copy(update={"model": model, "variants": variants}))
-    request = request_for(
+    request = make_request(
         other,
         tmp_path / "out",
         formats=("aar",),
@@ -115,8 +115,7 @@ def test_the_sdk_is_the_same_for_every_bundle(bundle: Bundle, sdk_aar: Path, tmp
     (repository,) = ANDROID.package(request).files
     ours = sdk_aar.parents[4]  # repository/org/edgebundle/ARTIFACT/VERSION/FILE
     own, others = (
-        {p.relative_to(root): p.read_bytes() for p in tree_files(root / "org/edgebundle")}
-        for root in (ours, repository)
+        {p.relative_to(root): p.read_bytes() for p in list_tree(root / "org/edgebundle")} for root in (ours, repository)
     )
     assert own == others
     assert len(own) > 10
@@ -132,7 +131,7 @@ def test_a_library_whose_sdk_is_gone_is_an_error(aar: Path, tmp_path: Path) -> N
     assert "takes edgebundle-sdk-tflite-0.1.0-" in lost.message
 
 
-def artifacts_of(pom: Path) -> set[str | None]:
+def read_artifacts(pom: Path) -> set[str | None]:
     root = ElementTree.fromstring(pom.read_text(encoding="utf-8"))
     return {d.findtext(POM + "artifactId") for d in root.iter(POM + "dependency")}
 
@@ -143,9 +142,9 @@ def test_a_library_brings_the_gpu_delegate_where_a_variant_asks_for_it(bundle: B
     gpu = first.model_copy(update={"delegate": "gpu"})
     with_gpu = Bundle(bundle.root, bundle.manifest.model_copy(update={"variants": (gpu, *others)}))
     options = PackageOptions(allow=("op-version",))
-    made = ANDROID.package(request_for(with_gpu, tmp_path / "out", formats=("aar", "project"), options=options))
+    made = ANDROID.package(make_request(with_gpu, tmp_path / "out", formats=("aar", "project"), options=options))
     (pom,) = made.files[0].glob("org/example/**/*.pom")
-    assert artifacts_of(pom) == {"edgebundle-sdk-tflite", "litert-gpu", "litert-gpu-api"}
+    assert read_artifacts(pom) == {"edgebundle-sdk-tflite", "litert-gpu", "litert-gpu-api"}
     assert "edgebundle.gpu=true\n" in (made.files[1] / "gradle.properties").read_text(encoding="utf-8")
 
 
@@ -163,8 +162,8 @@ def test_the_licences_in_the_libraries_are_told(aar: Path, sdk_aar: Path) -> Non
 
 def test_the_project_carries_our_licence() -> None:
     """The text in the project is the one of the distribution."""
-    ours = mobile_root().parent / "LICENSE"
-    assert (mobile_root() / "android/LICENSE").read_bytes() == ours.read_bytes()
+    ours = find_mobile_root().parent / "LICENSE"
+    assert (find_mobile_root() / "android/LICENSE").read_bytes() == ours.read_bytes()
 
 
 def test_a_package_holds_no_golden_that_a_phone_does_not_read(bundle: Bundle, tmp_path: Path) -> None:
@@ -183,7 +182,7 @@ def test_a_package_holds_no_golden_that_a_phone_does_not_read(bundle: Bundle, tm
         golden.model_copy(update={"id": "1", "inputs": (other,)}),
         golden.model_copy(update={"reference": (reference,)}),
     )
-    hashes = tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root))
+    hashes = tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=hash_file(p)) for p in list_tree(root))
     manifest = bundle.manifest.model_copy(
         update={"goldens": goldens, "files": tuple(h for h in hashes if h.file != MANIFEST)}
     )
@@ -198,18 +197,18 @@ def test_a_model_name_that_no_repository_takes(bundle: Bundle, tmp_path: Path) -
     model = bundle.manifest.model.model_copy(update={"name": "klein & fein"})
     other = Bundle(bundle.root, bundle.manifest.model_copy(update={"model": model}))
     with pytest.raises(ConfigError, match="cannot name a Maven artifact"):
-        ANDROID.package(request_for(other, tmp_path / "out", formats=("aar",)))
+        ANDROID.package(make_request(other, tmp_path / "out", formats=("aar",)))
 
 
 def test_unsigned_packages_are_byte_identical(bundle: Bundle, tmp_path: Path) -> None:
     """Two builds of the library and of the app are equal before signing."""
-    project = mobile_root() / "android"
-    host, request = provide_prebuilt(project), request_for(bundle, tmp_path / "out")
+    project = find_mobile_root() / "android"
+    host, request = provide_prebuilt(project), make_request(bundle, tmp_path / "out")
     small = write_subset(bundle, ("tflite",), tmp_path / "bundle")
     for name in "ab":
         apk.write_unsigned(request, small, host, tmp_path / f"{name}.apk")
     assert (tmp_path / "a.apk").read_bytes() == (tmp_path / "b.apk").read_bytes()
-    first, second = (ANDROID.package(request_for(bundle, tmp_path / n, formats=("aar",))).files[0] for n in "ab")
+    first, second = (ANDROID.package(make_request(bundle, tmp_path / n, formats=("aar",))).files[0] for n in "ab")
     contents = [{p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (first, second)]
     assert contents[0] == contents[1]
 
@@ -218,7 +217,7 @@ def test_compiled_resources_are_the_same_in_any_checkout(tmp_path: Path) -> None
     """Compiled from two places, the resources are equal bytes and name neither place: an app bundle carries their paths on."""
     made = []
     for name in "ab":
-        shutil.copytree(mobile_root() / "android/app/src/main/res", tmp_path / name / "res")
+        shutil.copytree(find_mobile_root() / "android/app/src/main/res", tmp_path / name / "res")
         aapt2.compile_resources(tmp_path / name / "res", tmp_path / f"{name}.zip")
         with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
             made.append({entry: archive.read(entry) for entry in archive.namelist()})
@@ -231,7 +230,7 @@ def app_bundle(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Pack
     """An app bundle whose models are large enough for a pack of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aab, "LARGE", 1)
-        return ANDROID.package(request_for(bundle, tmp_path_factory.mktemp("aab") / "out", formats=("aab",)))
+        return ANDROID.package(make_request(bundle, tmp_path_factory.mktemp("aab") / "out", formats=("aab",)))
 
 
 def test_large_models_travel_in_an_install_time_pack(app_bundle: PackageResult) -> None:
@@ -269,17 +268,17 @@ def test_bundletools_refusal_is_one_sentence(tmp_path: Path) -> None:
     with zipfile.ZipFile(broken, "w") as archive:
         archive.writestr("base/nothing", "")
     with pytest.raises(ConversionError, match="bundletool validate refuses the app bundle"):
-        aab.bundletool(mobile_root() / "android", "validate", f"--bundle={broken}")
+        aab.bundletool(find_mobile_root() / "android", "validate", f"--bundle={broken}")
 
 
 def test_executorch_flavour(bundle: Bundle, tmp_path: Path) -> None:
     """With a local archive of ExecuTorch the app carries its runtime, its variant and nothing of TensorFlow Lite; the library brings
     that very archive along, so that one line is all that an app needs."""
-    options = PackageOptions(runtime=Runtime(name="executorch", file=executorch_aar()))
-    result = ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk", "aar"), options=options))
+    options = PackageOptions(runtime=Runtime(name="executorch", file=make_executorch_aar()))
+    result = ANDROID.package(make_request(bundle, tmp_path / "out", formats=("apk", "aar"), options=options))
     repository, app = sorted(result.files, key=lambda path: path.suffix)
     (place,) = repository.glob("org/edgebundle/edgebundle-runtime-executorch/*/*.aar")
-    assert place.read_bytes() == executorch_aar().read_bytes()
+    assert place.read_bytes() == make_executorch_aar().read_bytes()
     (pom,) = repository.glob("org/edgebundle/edgebundle-sdk-executorch/*/*.pom")
     needed = re.findall("<artifactId>([^<*]+)</artifactId>", pom.read_text())
     assert needed == [
@@ -296,7 +295,7 @@ def test_executorch_flavour(bundle: Bundle, tmp_path: Path) -> None:
         libraries = {Path(n).name for n in names if n.startswith(f"lib/{abi}/")}
         assert libraries == {"libexecutorch.so", "libfbjni.so", "libc++_shared.so"}
     assert not [f for f in result.findings if f.level == "error" or f.code == "elf-alignment"]
-    assert provide_prebuilt(mobile_root() / "android", options.runtime).messages == ""
+    assert provide_prebuilt(find_mobile_root() / "android", options.runtime).messages == ""
 
 
 def test_a_variant_that_the_runtime_does_not_have(bundle: Bundle, tmp_path: Path) -> None:
@@ -305,7 +304,7 @@ def test_a_variant_that_the_runtime_does_not_have(bundle: Bundle, tmp_path: Path
     variants = (first, *bundle.manifest.variants[1:])
     other = Bundle(bundle.root, bundle.manifest.model_copy(update={"variants": variants}))
     with pytest.raises(ConfigError, match=r"for vulkan, which tflite on Android does not have \(it has xnnpack, gpu"):
-        ANDROID.package(request_for(other, tmp_path / "out", formats=("apk",)))
+        ANDROID.package(make_request(other, tmp_path / "out", formats=("apk",)))
 
 
 def test_vulkan_is_a_runtime_of_its_own(bundle: Bundle, tmp_path: Path) -> None:
@@ -316,9 +315,9 @@ def test_vulkan_is_a_runtime_of_its_own(bundle: Bundle, tmp_path: Path) -> None:
     )
     wanted = {name: PackageOptions(runtime=Runtime(name=name)) for name in ("executorch", "executorch-vulkan")}
     with pytest.raises(ConfigError, match="executorch-vulkan has it"):
-        ANDROID.package(request_for(other, tmp_path / "a", formats=("project",), options=wanted["executorch"]))
+        ANDROID.package(make_request(other, tmp_path / "a", formats=("project",), options=wanted["executorch"]))
     options = wanted["executorch-vulkan"]
-    project = ANDROID.package(request_for(other, tmp_path / "b", formats=("project",), options=options)).files[0]
+    project = ANDROID.package(make_request(other, tmp_path / "b", formats=("project",), options=options)).files[0]
     properties = (project / "gradle.properties").read_text(encoding="utf-8")
     assert "edgebundle.runtime=executorch\nedgebundle.vulkan=true\n" in properties
 
@@ -335,4 +334,4 @@ def test_vulkan_is_a_runtime_of_its_own(bundle: Bundle, tmp_path: Path) -> None:
 def test_bad_runtime(bundle: Bundle, tmp_path: Path, runtime: Runtime, said: str) -> None:
     """An unknown runtime names the near one; a file that is none is refused."""
     with pytest.raises(ConfigError, match=said):
-        ANDROID.package(request_for(bundle, tmp_path / "out", options=PackageOptions(runtime=runtime)))
+        ANDROID.package(make_request(bundle, tmp_path / "out", options=PackageOptions(runtime=runtime)))

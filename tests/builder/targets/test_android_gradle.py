@@ -22,12 +22,12 @@ from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import provide_prebuilt
 from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.base import PackageOptions
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 from builder.targets.subset import write_subset
-from tests.builder.targets.conftest import request_for
+from tests.builder.targets.conftest import make_request
 
 ANDROID = TARGETS["android"]
-PROJECT = mobile_root() / "android"
+PROJECT = find_mobile_root() / "android"
 GRADLE = PackageOptions(with_gradle=True)
 GRADLE_NAME = "gradle-9.1.0"
 DOUBLE = """#!{python}
@@ -76,7 +76,7 @@ def test_what_gradle_makes_is_signed_and_audited(
 ) -> None:
     """Gradle builds the very project that is handed over; its app is signed with the request's key and goes through the same audit."""
     install_double(tmp_path, monkeypatch, made=("app-tflite-release.apk",))
-    request = request_for(bundle, tmp_path / "out", formats=("apk", "project"), options=GRADLE)
+    request = make_request(bundle, tmp_path / "out", formats=("apk", "project"), options=GRADLE)
     apk.write_unsigned(
         request,
         write_subset(bundle, ("tflite",), tmp_path / "small"),
@@ -109,19 +109,19 @@ def test_what_gradle_may_do_wrong(
     install_double(tmp_path, monkeypatch, made=made, fails=fails)
     (tmp_path / "unsigned.apk").write_bytes(b"")
     with pytest.raises(ConversionError, match=f"(?s){said}"):
-        ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk",), options=GRADLE))
+        ANDROID.package(make_request(bundle, tmp_path / "out", formats=("apk",), options=GRADLE))
 
 
 def test_gradle_route_says_what_is_missing(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--with-gradle without the Android SDK, and with it but without Java, names the thing and the other way."""
     monkeypatch.delenv("ANDROID_HOME", raising=False)
     with pytest.raises(MissingToolError, match="the built-in path needs no SDK"):
-        ANDROID.package(request_for(bundle, tmp_path / "a", formats=("apk",), options=GRADLE))
+        ANDROID.package(make_request(bundle, tmp_path / "a", formats=("apk",), options=GRADLE))
     (tmp_path / "sdk" / "platforms").mkdir(parents=True)
     monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "sdk"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingToolError, match="java"):
-        ANDROID.package(request_for(bundle, tmp_path / "b", formats=("apk",), options=GRADLE))
+        ANDROID.package(make_request(bundle, tmp_path / "b", formats=("apk",), options=GRADLE))
 
 
 def test_gradle_catalogue_names_the_runtimes_of_today() -> None:

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from builder.bundle import OWNER_FILE, Bundle, file_sha256
-from builder.storage.cache import cache_root
+from builder.bundle import OWNER_FILE, Bundle, hash_file
+from builder.storage.cache import find_cache_root
 from builder.storage.output import refuse_foreign
 from builder.targets.android.signing.signature_check import check_signatures
 
@@ -78,7 +78,7 @@ def whole(out: Path) -> bool:
     refuse_foreign(out, "packages")
     listed = json.loads((out / OWNER_FILE).read_text(encoding="utf-8"))
     assert set(listed) == {"", "small.apk"}
-    assert file_sha256(out / "small.apk") == listed["small.apk"]
+    assert hash_file(out / "small.apk") == listed["small.apk"]
     assert [r.problem for r in check_signatures(out / "small.apk")] == [None, None]
     return True
 
@@ -88,7 +88,7 @@ def test_killed_at_50_moments(bundle: Bundle, apk: Path, tmp_path: Path) -> None
     cache = tmp_path / "cache"
     cache.mkdir()
     for name in ("android-host", "keys"):
-        (cache / name).symlink_to(cache_root() / name)
+        (cache / name).symlink_to(find_cache_root() / name)
     environment = {**os.environ, "EDGEBUNDLE_CACHE": str(cache)}
     draw = random.Random(50)
     killed = finished = 0

@@ -16,13 +16,13 @@ from builder.bundle import Bundle, open_bundle
 from builder.errors import ConfigError, MissingToolError, VerificationError
 from builder.targets import TARGETS
 from builder.targets.android import doctor
-from builder.targets.android.apkzip import data_offset
+from builder.targets.android.apkzip import find_data_offset
 from builder.targets.android.audit import audit
 from builder.targets.android.host import provide_prebuilt
 from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.base import PackageResult
-from builder.targets.mobile import mobile_root
-from tests.builder.targets.conftest import request_for
+from builder.targets.mobile import find_mobile_root
+from tests.builder.targets.conftest import make_request
 
 ANDROID = TARGETS["android"]
 
@@ -31,7 +31,7 @@ def tool(*argv: str | Path, check: bool = True) -> process.Completed:
     return process.run(argv, timeout_s=60, check=check)
 
 
-def tree_of(apk: Path) -> str:
+def read_tree(apk: Path) -> str:
     return tool("aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", apk).stdout
 
 
@@ -45,7 +45,7 @@ def test_apksigner_verifies_v2_and_v3(apk: Path) -> None:
 
 def test_packages_are_byte_identical(bundle: Bundle, apk: Path, tmp_path: Path) -> None:
     """Two builds from one bundle with one key give the same bytes."""
-    again = ANDROID.package(request_for(bundle, tmp_path / "again", formats=("apk",)))
+    again = ANDROID.package(make_request(bundle, tmp_path / "again", formats=("apk",)))
     assert again.files[0].read_bytes() == apk.read_bytes()
 
 
@@ -54,10 +54,10 @@ def test_manifest_and_resources_are_readable(apk: Path) -> None:
     badging = tool("aapt2", "dump", "badging", apk).stdout
     assert "package: name='org.example.small' versionCode='7' versionName='1.2'" in badging
     assert "launchable-activity: name='org.edgebundle.app.MainActivity'" in badging
-    assert "uses-native-library-not-required:'libOpenCL.so'" in badging or "libOpenCL.so" in tree_of(apk)
+    assert "uses-native-library-not-required:'libOpenCL.so'" in badging or "libOpenCL.so" in read_tree(apk)
     assert "application-debuggable" not in badging
     assert "uses-permission" not in badging
-    tree = tree_of(apk)
+    tree = read_tree(apk)
     assert "E: profileable" in tree
     assert '"org.example.small.camera"' in tree
     strings = tool("aapt2", "dump", "strings", apk).stdout
@@ -73,11 +73,11 @@ def test_models_and_libraries_can_be_mapped(apk: Path) -> None:
     assert names == sorted(names)
     for name in ("assets/edgebundle/small/variants/first.tflite", "assets/edgebundle/small/variants/second.tflite"):
         assert by_name[name].compress_type == zipfile.ZIP_STORED
-        assert data_offset(apk, by_name[name]) % 64 == 0
+        assert find_data_offset(apk, by_name[name]) % 64 == 0
     for abi in ("arm64-v8a", "x86_64"):
         info = by_name[f"lib/{abi}/libtensorflowlite_jni.so"]
         assert info.compress_type == zipfile.ZIP_STORED
-        assert data_offset(apk, info) % 16384 == 0
+        assert find_data_offset(apk, info) % 16384 == 0
     assert by_name["classes.dex"].file_size <= 220_000  # 48,000 of it are the runtime's own classes
     assert "lib/arm64-v8a/libtensorflowlite_gpu_jni.so" not in by_name  # no variant asks for the GPU
     assert "assets/edgebundle/small/variants/small.pte" not in names
@@ -96,7 +96,7 @@ def test_dex_is_well_formed(apk: Path, tmp_path: Path) -> None:
 
 def test_host_app_was_built_without_warnings() -> None:
     """R8 runs with its warnings on and has none: no class that the app needs is missing."""
-    assert provide_prebuilt(mobile_root() / "android").messages == ""
+    assert provide_prebuilt(find_mobile_root() / "android").messages == ""
 
 
 def test_bundle_inside_is_consistent(apk: Path) -> None:
@@ -158,14 +158,14 @@ def test_audit_refuses_a_repacked_apk(apk: Path, tmp_path: Path) -> None:
 def test_bad_application_id(bundle: Bundle, tmp_path: Path, name: str) -> None:
     """An application id that Android would refuse is refused first, with nothing written."""
     with pytest.raises(ConfigError, match="not an Android application id"):
-        ANDROID.package(request_for(bundle, tmp_path / "out", application_id=name))
+        ANDROID.package(make_request(bundle, tmp_path / "out", application_id=name))
     assert not any((tmp_path / "out").iterdir())
 
 
 def test_unknown_format_is_suggested(bundle: Bundle, tmp_path: Path) -> None:
     """A misspelt format names the near one."""
     with pytest.raises(ConfigError, match="did you mean 'project'"):
-        ANDROID.package(request_for(bundle, tmp_path / "out", formats=("projekt",)))
+        ANDROID.package(make_request(bundle, tmp_path / "out", formats=("projekt",)))
 
 
 def test_missing_tools_name_the_command(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_missing_tools_name_the_command(bundle: Bundle, tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(MissingToolError, match="apt-get install --no-install-recommends aapt'"):
-        ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk",)))
+        ANDROID.package(make_request(bundle, tmp_path / "out", formats=("apk",)))
     assert not any(need.found for need in ANDROID.doctor())
 
 
@@ -188,9 +188,9 @@ def test_doctor_finds_the_tools() -> None:
 
 
 @contextmanager
-def cached_host_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def copy_cached_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache that holds a copy of the prebuilt host app."""
-    host = provide_prebuilt(mobile_root() / "android").root
+    host = provide_prebuilt(find_mobile_root() / "android").root
     copy = tmp_path / "cache" / "android-host" / host.name
     shutil.copytree(host, copy)
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
@@ -199,12 +199,12 @@ def cached_host_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def test_damaged_host_app_is_refused(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prebuilt host app whose dex was changed in the cache is named and not packaged."""
-    with cached_host_copy(tmp_path, monkeypatch) as host:
+    with copy_cached_host(tmp_path, monkeypatch) as host:
         dex = bytearray((host / "classes.dex").read_bytes())
         dex[1000] ^= 1
         (host / "classes.dex").write_bytes(dex)
         with pytest.raises(VerificationError, match=r"damaged \(classes\.dex\)"):
-            ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk",)))
+            ANDROID.package(make_request(bundle, tmp_path / "out", formats=("apk",)))
     assert json.loads((host / "host.json").read_text(encoding="utf-8"))["classes.dex"]
 
 
@@ -213,12 +213,12 @@ def test_packaging_starts_no_java(bundle: Bundle, tmp_path: Path, monkeypatch: p
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "aapt2").symlink_to(shutil.which("aapt2") or "")
-    with cached_host_copy(tmp_path, monkeypatch):
+    with copy_cached_host(tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tools))
-        result = ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk",)))
+        result = ANDROID.package(make_request(bundle, tmp_path / "out", formats=("apk",)))
     assert result.files[0].stat().st_size > 1_000_000
 
 
 def test_sources_hash_covers_the_project() -> None:
     """The key of a package's sources is stable within a checkout."""
-    assert ANDROID.sources_sha256() == ANDROID.sources_sha256() != ""
+    assert ANDROID.hash_sources() == ANDROID.hash_sources() != ""

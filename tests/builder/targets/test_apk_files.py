@@ -39,7 +39,7 @@ def test_stored_entries_are_aligned(content: dict[str, tuple[bytes, int | None]]
                 assert archive.read(info) == data
                 assert (info.compress_type == zipfile.ZIP_STORED) == (alignment is not None)
                 if alignment is not None:
-                    at = apkzip.data_offset(first, info)
+                    at = apkzip.find_data_offset(first, info)
                     assert at % alignment == 0
                     assert first.read_bytes()[at : at + len(data)] == data
 
@@ -53,4 +53,4 @@ def test_name_given_twice_is_refused(tmp_path: Path) -> None:
 def test_framework_table_is_refused_when_it_is_none() -> None:
     """What is no resource table is not rewritten into one."""
     with pytest.raises(ValueError, match="not a resource table"):
-        framework.long_table(b"\x03\x00\x08\x00" + bytes(20))
+        framework.lengthen_table(b"\x03\x00\x08\x00" + bytes(20))

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from builder.targets.android.elf import read_elf
 from builder.targets.android.host import provide_prebuilt
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 
 
 def test_elf_reader_agrees_with_pyelftools() -> None:
     """Class and segment alignments of the packaged libraries and of this machine's own are those that pyelftools reads."""
-    libraries = list(provide_prebuilt(mobile_root() / "android").libraries.values())
+    libraries = list(provide_prebuilt(find_mobile_root() / "android").libraries.values())
     libraries += sorted(Path("/usr/lib").glob("*-linux-gnu/libz.so*"))[:1]
     assert len(libraries) >= 3
     for path in libraries:
@@ -34,7 +34,7 @@ def test_elf_reader_agrees_with_pyelftools() -> None:
 @example(at=39, value=128, length=58)  # a program header offset beyond what a pointer can hold
 def test_damaged_elf_never_crashes(at: int, value: int, length: int) -> None:
     """Any changed or cut header is read or refused by ValueError, nothing else."""
-    data = bytearray(library_start())
+    data = bytearray(read_library_start())
     data[at] = value
     try:
         elf = read_elf(bytes(data[:length]))
@@ -44,7 +44,7 @@ def test_damaged_elf_never_crashes(at: int, value: int, length: int) -> None:
 
 
 @cache
-def library_start() -> bytes:
+def read_library_start() -> bytes:
     """The first 4 KB of a packaged library, read once: hypothesis calls its tests many times."""
-    path = next(iter(provide_prebuilt(mobile_root() / "android").libraries.values()))
+    path = next(iter(provide_prebuilt(find_mobile_root() / "android").libraries.values()))
     return path.read_bytes()[:4096]

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.targets.mobile import mobile_root
+from builder.targets.mobile import find_mobile_root
 
-PROJECT = mobile_root() / "android"
+PROJECT = find_mobile_root() / "android"
 PROPERTIES = "gradle/wrapper/gradle-wrapper.properties"
 PROGRAM = '#!/bin/sh\necho "ran with $*"\nexit 3\n'
 MOST_S = 60.0
@@ -41,7 +41,7 @@ def served(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def project_of(tmp_path: Path, url: str, sha256: str | None = None) -> Path:
+def make_project(tmp_path: Path, url: str, sha256: str | None = None) -> Path:
     """The script with properties that name the served distribution, in a folder with a space in its name."""
     project = tmp_path / "my project"
     (project / PROPERTIES).parent.mkdir(parents=True)
@@ -69,7 +69,7 @@ def test_the_pinned_distribution_is_the_one_of_the_catalogue() -> None:
 
 def test_gradle_is_downloaded_once_and_started(served: str, tmp_path: Path) -> None:
     """The first run downloads, both hand on their words and Gradle's exit code; nothing but Gradle is left in its home."""
-    project = project_of(tmp_path, served)
+    project = make_project(tmp_path, served)
     first = gradlew(project, tmp_path, ":app:installRelease", "--name=a b")
     assert (first.returncode, first.stdout) == (3, "ran with :app:installRelease --name=a b\n")
     assert "Downloading" in first.stderr
@@ -82,7 +82,7 @@ def test_gradle_is_downloaded_once_and_started(served: str, tmp_path: Path) -> N
 
 def test_a_distribution_of_another_hash_is_not_used(served: str, tmp_path: Path) -> None:
     """A changed distribution is refused in a sentence with both hashes, and nothing of it stays."""
-    done = gradlew(project_of(tmp_path, served, "0" * 64), tmp_path)
+    done = gradlew(make_project(tmp_path, served, "0" * 64), tmp_path)
     assert done.returncode == 1
     assert f"instead of {'0' * 64}; nothing of it was used" in done.stderr
     assert not [path for path in (tmp_path / "home of gradle").rglob("*") if path.is_file()]
@@ -90,7 +90,7 @@ def test_a_distribution_of_another_hash_is_not_used(served: str, tmp_path: Path)
 
 def test_a_server_without_the_distribution_is_told(served: str, tmp_path: Path) -> None:
     """A download that fails, and properties that are missing, are one sentence each."""
-    project = project_of(tmp_path, f"{served}/nowhere")
+    project = make_project(tmp_path, f"{served}/nowhere")
     done = gradlew(project, tmp_path)
     assert done.returncode == 1
     assert "could not download http://127.0.0.1" in done.stderr

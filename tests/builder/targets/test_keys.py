@@ -20,19 +20,19 @@ from builder.targets import TARGETS
 from builder.targets.android.signing import keys, signature
 from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.base import Keystore
-from tests.builder.targets.conftest import request_for
+from tests.builder.targets.conftest import make_request
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
-def certificate_of(private: PrivateKey, name: str) -> x509.Certificate:
+def make_certificate(private: PrivateKey, name: str) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     builder = x509.CertificateBuilder(subject, subject, private.public_key(), x509.random_serial_number())
     start = datetime.datetime(2026, 1, 1)
     return builder.not_valid_before(start).not_valid_after(start.replace(year=2050)).sign(private, hashes.SHA256())
 
 
-def new_key(kind: str) -> PrivateKey:
+def make_key(kind: str) -> PrivateKey:
     return rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
 
 
@@ -51,15 +51,15 @@ def p12(private: PrivateKey, certificate: x509.Certificate, password: bytes) -> 
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
 def test_user_key_signs(bundle: Bundle, tmp_path: Path, kind: str, form: str) -> None:
     """A user's RSA or EC key from PKCS#12 or PEM signs, Android's verifier names it, and nothing is said of debug keys."""
-    private = new_key(kind)
-    certificate = certificate_of(private, "Example Team")
+    private = make_key(kind)
+    certificate = make_certificate(private, "Example Team")
     path = tmp_path / "release.key"
     password = None if form == "pem" else "hunter2 ü"
     secret = password.encode() if password else b""
     path.write_bytes(p12(private, certificate, secret) if form == "p12" else pem(private, certificate, secret or None))
     keystore = Keystore(path=path, password=password)
     results = [
-        TARGETS["android"].package(request_for(bundle, tmp_path / name, formats=("apk",), keystore=keystore))
+        TARGETS["android"].package(make_request(bundle, tmp_path / name, formats=("apk",), keystore=keystore))
         for name in "ab"
     ]
     first, second = (result.files[0] for result in results)
@@ -84,15 +84,15 @@ def test_user_key_signs(bundle: Bundle, tmp_path: Path, kind: str, form: str) ->
 )
 def test_unusable_keystore(tmp_path: Path, content: str, password: str | None, said: str) -> None:
     """A keystore that cannot be used is a configuration error that says why."""
-    private = new_key("rsa")
-    certificate = certificate_of(private, "x")
+    private = make_key("rsa")
+    certificate = make_certificate(private, "x")
     path = tmp_path / "release.key"
     contents = {
         "p12": p12(private, certificate, b"right"),
         "pem-password": pem(private, certificate, b"right"),
         "text": b"hello",
         "no-certificate": pem(private, certificate).split(b"-----BEGIN CERT")[0],
-        "other-certificate": pem(private, certificate_of(new_key("rsa"), "y")),
+        "other-certificate": pem(private, make_certificate(make_key("rsa"), "y")),
     }
     if content in contents:
         path.write_bytes(contents[content])
@@ -130,8 +130,8 @@ def test_signing_again_replaces_the_signature(tmp_path: Path) -> None:
     unsigned = tmp_path / "unsigned.zip"
     with zipfile.ZipFile(unsigned, "w") as archive:
         archive.writestr(zipfile.ZipInfo("a", (1981, 1, 1, 0, 0, 0)), b"x" * 5000)
-    private = new_key("ec")
-    other = keys.SigningKey(private=private, certificates=(certificate_of(private, "other"),))
+    private = make_key("ec")
+    other = keys.SigningKey(private=private, certificates=(make_certificate(private, "other"),))
     signature.sign(unsigned, tmp_path / "other.apk", other)
     signature.sign(tmp_path / "other.apk", tmp_path / "again.apk", keys.signing_key(None))
     signature.sign(unsigned, tmp_path / "direct.apk", keys.signing_key(None))

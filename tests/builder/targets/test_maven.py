@@ -30,4 +30,4 @@ def test_an_artifact_that_maven_does_not_find_is_named(tmp_path: Path, monkeypat
 
 def test_a_tools_last_words_have_no_escape_codes() -> None:
     """They are colours of a terminal, and a sentence is not one."""
-    assert Completed(returncode=1, stdout=SAID, stderr="").last_lines(1).startswith("[ERROR] Re-run")
+    assert Completed(returncode=1, stdout=SAID, stderr="").quote_last_lines(1).startswith("[ERROR] Re-run")

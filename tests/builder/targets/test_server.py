@@ -48,7 +48,7 @@ def test_two_packages_of_a_bundle_are_equal(tmp_path: Path) -> None:
     first, second = (package(bundle, tmp_path / name).files[0] for name in ("one", "two"))
     files = {path.relative_to(first): path.read_bytes() for path in first.rglob("*") if path.is_file()}
     assert files == {path.relative_to(second): path.read_bytes() for path in second.rglob("*") if path.is_file()}
-    assert server.sources_sha256() == server.sources_sha256()
+    assert server.hash_sources() == server.hash_sources()
 
 
 def test_what_no_server_can_be_made_of_is_refused(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builder.bundle import Bundle, FileHash, TensorSpec, file_sha256, tree_files
-from builder.bundle.sparse import sparse_pixels, sparse_spec
-from builder.bundle.tensors import EQUAL_DB, as_golden, golden_tensor, pixels_to_tensor, psnr_db, write_picture
+from builder.bundle import Bundle, FileHash, TensorSpec, hash_file, list_tree
+from builder.bundle.sparse import make_sparse_spec, sample_pixels
+from builder.bundle.tensors import EQUAL_DB, as_golden, make_tensor, measure_psnr_db, read_golden, write_picture
 from builder.targets.subset import write_subset
-from builder.workers.jobs.goldens import plain_sample
+from builder.workers.jobs.goldens import simplify_sample
 from tests.bundles import make_unopened_bundle
 
 SPEC = TensorSpec(name="stylized", kind="image", shape=(1, 3, 128, 128), range=(0.0, 1.0))
@@ -43,9 +43,9 @@ def faults() -> dict[str, Pixels]:
 @pytest.mark.parametrize("fault", faults())
 def test_a_sparse_picture_tells_the_same_psnr(fault: str) -> None:
     """Whatever is wrong, the sample's PSNR is the whole picture's within 1.5 dB."""
-    right, wrong = pixels_to_tensor(picture(), SPEC), pixels_to_tensor(faults()[fault], SPEC)
-    whole = psnr_db(as_golden(wrong, SPEC, "png"), as_golden(right, SPEC, "png"), 1.0)
-    sample = psnr_db(as_golden(wrong, SPEC, "png_sparse"), as_golden(right, SPEC, "png_sparse"), 1.0)
+    right, wrong = make_tensor(picture(), SPEC), make_tensor(faults()[fault], SPEC)
+    whole = measure_psnr_db(as_golden(wrong, SPEC, "png"), as_golden(right, SPEC, "png"), 1.0)
+    sample = measure_psnr_db(as_golden(wrong, SPEC, "png_sparse"), as_golden(right, SPEC, "png_sparse"), 1.0)
     assert whole < 40
     assert abs(sample - whole) < 1.5
 
@@ -54,13 +54,13 @@ def test_every_row_and_column_is_looked_at_equally_often() -> None:
     """No row, column or place of a block is left out, where a fault could hide."""
     number = np.arange(128 * 128)
     places = np.stack([number // 128, number % 128, number * 0], -1).astype(np.uint8).reshape(128, 128, 3)
-    found = sparse_pixels(places).reshape(-1, 3)
+    found = sample_pixels(places).reshape(-1, 3)
     for axis in (0, 1):
         assert set(np.bincount(found[:, axis], minlength=128)) == {8}
     assert set(np.bincount(4 * (found[:, 0] % 4) + found[:, 1] % 4, minlength=16)) == {64}
 
 
-def bundle_of_a_photograph(root: Path) -> Bundle:
+def make_bundle_of_a_photograph(root: Path) -> Bundle:
     """The small bundle with pictures of 128 x 128 pixels in its golden; nothing here runs its variants."""
     bundle = make_unopened_bundle(root)
     write_picture(root / "golden/0-image.png", picture())
@@ -80,8 +80,8 @@ def bundle_of_a_photograph(root: Path) -> Bundle:
         for v in bundle.manifest.variants
     )
     files = tuple(
-        FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p))
-        for p in tree_files(root)
+        FileHash(file=p.relative_to(root).as_posix(), sha256=hash_file(p))
+        for p in list_tree(root)
         if p.name != "manifest.json"
     )
     manifest = bundle.manifest.model_copy(
@@ -102,18 +102,18 @@ def _as_laid_out(layout: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def test_a_package_holds_sparse_expected_pictures(tmp_path: Path) -> None:
     """Its golden's expected picture is the sample of the bundle's, hashed in the manifest, and its input is whole."""
-    bundle = bundle_of_a_photograph(tmp_path / "bundle")
+    bundle = make_bundle_of_a_photograph(tmp_path / "bundle")
     small = write_subset(bundle, ("tflite",), tmp_path / "small")
     (golden,) = small.manifest.goldens
     assert {t.encoding for outputs in golden.expected for t in outputs.tensors} == {"png_sparse"}
     assert golden.inputs == bundle.manifest.goldens[0].inputs
     tensor = golden.expected[0].tensors[0]
-    stored = golden_tensor(small.root, tensor, SPEC)
-    assert stored.shape == sparse_spec(SPEC).shape == (1, 3, 32, 32)
-    assert psnr_db(stored, as_golden(pixels_to_tensor(picture(), SPEC), SPEC, "png_sparse"), 1.0) == EQUAL_DB
+    stored = read_golden(small.root, tensor, SPEC)
+    assert stored.shape == make_sparse_spec(SPEC).shape == (1, 3, 32, 32)
+    assert measure_psnr_db(stored, as_golden(make_tensor(picture(), SPEC), SPEC, "png_sparse"), 1.0) == EQUAL_DB
     assert sorted(p.name for p in (small.root / "golden").iterdir()) == ["0-image.png", "0-stylized.sparse.png"]
     listed = {entry.file: entry.sha256 for entry in small.manifest.files}
-    assert listed[tensor.file] == file_sha256(small.root / tensor.file)
+    assert listed[tensor.file] == hash_file(small.root / tensor.file)
 
 
 def test_a_golden_input_has_few_colours() -> None:
@@ -122,7 +122,7 @@ def test_a_golden_input_has_few_colours() -> None:
     random = np.random.default_rng(3)
     pixels = random.integers(0, 256, (128, 128, 3), dtype=np.uint8)
     style = random.random((1, 4), np.float32)
-    plain = plain_sample({"stylized": pixels_to_tensor(pixels, SPEC), "style": style}, (SPEC, vector))
+    plain = simplify_sample({"stylized": make_tensor(pixels, SPEC), "style": style}, (SPEC, vector))
     levels = np.unique(np.round(plain["stylized"] * 255))
     assert len(levels) == 8
     assert levels[[0, -1]].tolist() == [0, 255]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.bundle import Bundle, file_sha256, tree_files
+from builder.bundle import Bundle, hash_file, list_tree
 from builder.errors import ConfigError
 from builder.targets.subset import write_subset
 from tests.bundles import make_unopened_bundle
@@ -21,12 +21,12 @@ def test_what_only_others_use_is_left_out(small: Bundle, tmp_path: Path) -> None
     """The kept variant's file and golden are there with their hashes; the other's file is neither there nor listed."""
     made = write_subset(small, (".pte",), tmp_path / "made")
     assert [variant.id for variant in made.manifest.variants] == ["executorch-fp32"]
-    there = {path.relative_to(made.root).as_posix() for path in tree_files(made.root)} - {"manifest.json"}
+    there = {path.relative_to(made.root).as_posix() for path in list_tree(made.root)} - {"manifest.json"}
     assert there == {entry.file for entry in made.manifest.files}
     assert "variants/small.pte" in there
     assert not any(name.endswith(".tflite") for name in there)
     assert [outputs.variant for golden in made.manifest.goldens for outputs in golden.expected] == ["executorch-fp32"]
-    assert all(file_sha256(made.path(entry.file)) == entry.sha256 for entry in made.manifest.files)
+    assert all(hash_file(made.path(entry.file)) == entry.sha256 for entry in made.manifest.files)
 
 
 def test_variants_whose_pictures_are_alike_share_one(small: Bundle, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.backends import backends_of
+from builder.backends import list_backends
 from builder.errors import ConfigError
 from builder.pipeline import story
 from builder.project.config import Config
@@ -37,7 +37,7 @@ def test_each_runtime_of_android_takes_the_files_that_it_executes() -> None:
     """By the name of the runtime, which is not always that of a backend; the first one is the usual one."""
     android = TARGETS["android"]
     assert list(FLAVOURS) == list(android.RUNTIMES)
-    taken = {name: backends_of(android.takes(Runtime(name=name), None)) for name in android.RUNTIMES}
+    taken = {name: list_backends(android.takes(Runtime(name=name), None)) for name in android.RUNTIMES}
     assert taken == EXPECTED
     assert android.takes(None, None) == android.takes(Runtime(name=android.RUNTIMES[0]), None)
     with pytest.raises(ConfigError, match="unknown Android runtime 'litet'; did you mean 'litert'"):
@@ -48,7 +48,7 @@ def test_an_ios_app_takes_what_its_section_asks_for() -> None:
     """ExecuTorch's variants are converted for an app that carries their runtime, and for no other."""
     for asked, backends in ((True, ["coreml", "executorch"]), (False, ["coreml"])):
         section = package_section({"bundle_identifier": "org.example.app", "executorch": asked}).package.of("ios")
-        assert backends_of(TARGETS["ios"].takes(None, section)) == backends
+        assert list_backends(TARGETS["ios"].takes(None, section)) == backends
 
 
 @pytest.mark.parametrize("target", [name for name, target in TARGETS.items() if not target.RUNTIMES])

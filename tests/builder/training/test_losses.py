@@ -12,7 +12,7 @@ from builder.bundle import TensorSpec
 from builder.errors import ConfigError, ConversionError, SourceError
 from builder.project.compression import CompressSection
 from builder.quality.style import gram
-from builder.sources.own_code import own_callable
+from builder.sources.own_code import find_own_callable
 from builder.training.loop import train
 from builder.training.objective import Objective, OwnLoss, Weights
 from tests.builder.training.test_training import SETTINGS, SPEC, forever, lesson, network
@@ -82,7 +82,9 @@ def test_a_loss_of_ones_own_is_called_and_a_bad_one_is_named_with_its_line(tmp_p
     )
 
     def taught(name: str) -> None:
-        own = OwnLoss(own_callable(tmp_path, f"mine:{name}", what="the loss", key="loss"), f"mine:{name}", tmp_path)
+        own = OwnLoss(
+            find_own_callable(tmp_path, f"mine:{name}", what="the loss", key="loss"), f"mine:{name}", tmp_path
+        )
         train(lesson(network(0), objective=own), SETTINGS, tmp_path / name, lambda text: None, forever())
 
     taught("good")
@@ -98,7 +100,7 @@ def test_a_loss_of_ones_own_is_called_and_a_bad_one_is_named_with_its_line(tmp_p
     with pytest.raises(SourceError, match="no callable 'god'; did you mean 'good'"):
         taught("god")
     with pytest.raises(SourceError, match=r"the loss .*other.py does not exist; correct 'loss'"):
-        own_callable(tmp_path, "other:good", what="the loss", key="loss")
+        find_own_callable(tmp_path, "other:good", what="the loss", key="loss")
 
 
 def test_what_is_no_loss_is_refused_when_builder_toml_is_read() -> None:

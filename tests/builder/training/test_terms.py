@@ -21,7 +21,7 @@ def test_terms_of_features_are_in_units_of_what_is_wanted() -> None:
     assert losses.compute_moments(want)[0, :, 0].tolist() == pytest.approx([2.0, 1.0], abs=1e-5)
     wanted_gram = torch.tensor([[[1.0, 0.0], [0.0, 3.0]]])
     on_paper = (1**2 / 3**2 + 3**2 / 5**2) / 4  # powers 1 and 3, and their mean 2 to each
-    assert float(losses.gram_distance(torch.zeros(1, 2, 2), wanted_gram)) == pytest.approx(on_paper, rel=1e-4)
+    assert float(losses.measure_gram_distance(torch.zeros(1, 2, 2), wanted_gram)) == pytest.approx(on_paper, rel=1e-4)
     moments = torch.tensor([[[0.0], [1.0]]]), torch.tensor([[[2.0], [1.0]]])
     assert float(losses.compare_statistics(*moments)) == pytest.approx(4.0)
     slices = losses.sort_slices(got, torch.ones(1, 1)), losses.sort_slices(want, torch.ones(1, 1))
@@ -29,7 +29,7 @@ def test_terms_of_features_are_in_units_of_what_is_wanted() -> None:
     one, other = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
     for measure, term in (
         (lambda x: x, losses.compare_content),
-        (gram, losses.gram_distance),
+        (gram, losses.measure_gram_distance),
         (losses.compute_moments, losses.compare_statistics),
         (lambda x: losses.sort_slices(x, losses.draw_directions(3, 8)), losses.wasserstein),
     ):
@@ -58,7 +58,7 @@ def test_terms_of_pictures_have_the_values_on_paper() -> None:
     assert float(losses.compare_identity(white * 0.25, black)) == pytest.approx(0.25)
     assert float(losses.measure_variation(picture([0.0, 1.0], [0.0, 1.0]))) == pytest.approx(1.0)
     ramp = torch.arange(8).float().mul(0.1).expand(1, 3, 8, 8)
-    assert losses.edge_strength(ramp).flatten().tolist() == pytest.approx([0.1] * 36, abs=1e-4)
+    assert losses.measure_edge_strength(ramp).flatten().tolist() == pytest.approx([0.1] * 36, abs=1e-4)
     assert float(losses.compare_edges(ramp, ramp)) == pytest.approx(0, abs=1e-6)
     assert float(losses.compare_edges(black, ramp)) == pytest.approx(0.1 - losses.LEAST**0.5, abs=1e-4)
 
@@ -101,6 +101,6 @@ def test_a_styles_ramp_has_its_colours_at_their_brightness() -> None:
 
 def test_colours_are_compared_along_directions_of_length_one() -> None:
     """Of the palette, and of features; the same ones every time."""
-    for along in (losses.palette_directions(), losses.draw_directions(5, 7)):
+    for along in (losses.spread_directions(), losses.draw_directions(5, 7)):
         assert along.norm(dim=1).tolist() == pytest.approx([1.0] * len(along), rel=1e-4)
     assert torch.equal(losses.draw_directions(5, 7), losses.draw_directions(5, 7))

@@ -23,7 +23,7 @@ from builder.project.project import open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.cluster import Cluster
-from tests.builder.processes import all_of, own_servers, workers_in
+from tests.builder.processes import find_processes, find_workers, make_own_servers
 from tests.builder.projects import make_project
 
 WAIT_S = 120.0
@@ -45,7 +45,7 @@ class Processes:
         with (self.folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words],
-                env=own_servers(cache, TMPDIR=str(cache)),
+                env=make_own_servers(cache, TMPDIR=str(cache)),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 text=True,
@@ -83,7 +83,7 @@ def cluster(tmp_path: Path) -> Iterator[Processes]:
             process.kill()
             process.wait(30)
         for number in range(len(made.started)):  # also what its killed worker left suspended
-            for pid in all_of(tmp_path / f"cache{number}"):
+            for pid in find_processes(tmp_path / f"cache{number}"):
                 kill_tree(pid)
 
 
@@ -104,12 +104,12 @@ def test_trials_on_a_cluster_measure_what_they_do_here_and_survive_a_killed_work
 
         def kill_in_the_middle() -> None:
             cache = tmp_path / "cache1"
-            wait_for(lambda: workers_in(cache))
+            wait_for(lambda: find_workers(cache))
             cluster.worker()
-            for worker in workers_in(cache):
+            for worker in find_workers(cache):
                 psutil.Process(worker).suspend()  # it cannot answer before its Dask worker is gone
             first.kill()
-            wait_for(lambda: not all_of(cache))
+            wait_for(lambda: not find_processes(cache))
 
         killer = threading.Thread(target=kill_in_the_middle)
         killer.start()

@@ -19,7 +19,7 @@ from builder.project.config import LimitsSection, load_config
 from builder.workers import servers
 from builder.workers.messages import SourceJob, SourceResult
 from builder.workers.supervisor import run_job
-from tests.builder.processes import all_of, own_servers, wait_until, workers_in
+from tests.builder.processes import find_processes, find_workers, make_own_servers, wait_until
 from tests.builder.projects import edit, make_project
 
 
@@ -51,7 +51,7 @@ def run(
     killed: list[int] = []
 
     def on_stage(text: str) -> None:
-        for worker in workers_in(folder) if len(killed) < kills else ():
+        for worker in find_workers(folder) if len(killed) < kills else ():
             victim = worker if of == "worker" else servers._own[0].process.pid
             killed.append(worker)
             os.kill(victim, signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_a_job_that_ends_badly_costs_only_itself(tmp_path: Path, project: Path) 
     assert run(project, tmp_path / "good").layers.names() == ["head", "dw", "pw", "tail"]
     assert servers._own[0].process.pid == server
     for name in ("killed", "late", "large", "crash"):
-        assert not workers_in(tmp_path / name)
+        assert not find_workers(tmp_path / name)
 
 
 @pytest.mark.usefixtures("alone")
@@ -134,7 +134,7 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are looked for at the fork; here in a process that has them."""
-    code = "from builder.workers import warming; import threading; print(warming.why_unsafe())\n{}\nprint(warming.why_unsafe())"
+    code = "from builder.workers import warming; import threading; print(warming.explain_unsafe())\n{}\nprint(warming.explain_unsafe())"
 
     def said(more: str) -> list[str]:
         done = subprocess.run(
@@ -170,20 +170,21 @@ def test_nothing_outlives_the_process_that_it_works_for(tmp_path: Path, project:
     temporary.mkdir()
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT, str(project), str(cache / "job")],
-        env=own_servers(cache, TMPDIR=str(temporary)),
+        env=make_own_servers(cache, TMPDIR=str(temporary)),
         stderr=subprocess.DEVNULL,
     )
     try:
         sleeping = "time.sleep(600)"
         wait_until(
-            lambda: any(sleeping in " ".join(_line(pid)) for pid in all_of(cache)), "the worker's own child runs"
+            lambda: any(sleeping in " ".join(_line(pid)) for pid in find_processes(cache)),
+            "the worker's own child runs",
         )
         client.send_signal(number)
         client.wait(60)
-        wait_until(lambda: not all_of(cache), "everything has ended", 30)
+        wait_until(lambda: not find_processes(cache), "everything has ended", 30)
         wait_until(lambda: not list(temporary.iterdir()), "nothing is left of its files", 30)
     finally:
-        for pid in all_of(cache):
+        for pid in find_processes(cache):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -232,7 +233,7 @@ def test_a_server_that_may_not_fork_says_what_to_do_and_that_works(tmp_path: Pat
     def client(**more: str) -> subprocess.CompletedProcess[str]:
         shutil.rmtree(cache, ignore_errors=True)
         (cache / "job").mkdir(parents=True)
-        surroundings = own_servers(cache, PYTHONPATH=path, **more)
+        surroundings = make_own_servers(cache, PYTHONPATH=path, **more)
         return subprocess.run(words, env=surroundings, capture_output=True, text=True, timeout=300, check=False)
 
     said = client().stderr

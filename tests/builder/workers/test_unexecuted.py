@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from builder.backends.coreml.ops import OPS
-from builder.bundle import Golden, GoldenOutputs, Variant, tree_bytes, tree_sha256
+from builder.bundle import Golden, GoldenOutputs, Variant, count_tree_bytes, hash_tree
 from builder.errors import VerificationError
 from builder.project.config import LimitsSection
 from builder.project.project import open_project
@@ -17,7 +17,7 @@ from builder.steps.bundle import VARIANT_FIELDS
 from builder.steps.listener import Silent
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
-from builder.steps.variant import lower_variant, plan_variant, variant_step
+from builder.steps.variant import lower_variant, make_variant_step, plan_variant
 from builder.workers.jobs.source import run_source
 from builder.workers.jobs.variant import run_variant
 from builder.workers.jobs.verify import run_verify
@@ -44,7 +44,7 @@ def test_the_file_is_written_and_says_what_could_not_be_executed(
     source = SourceStep(folder=tmp_path / "source", key=str(tmp_path), result=made)
     section = project.config.variant[0]
     plan = plan_variant(project, source, section)
-    job = variant_step(project, source, section, plan).job
+    job = make_variant_step(project, source, section, plan).job
     assert isinstance(job, VariantJob)
 
     monkeypatch.delitem(OPS, "sigmoid")
@@ -60,8 +60,8 @@ def test_the_file_is_written_and_says_what_could_not_be_executed(
     fields = {name: getattr(result, name) for name in VARIANT_FIELDS}
     artifact = work / result.artifact
     variant = Variant(
-        id="coreml", backend="coreml", delegate="all", file=artifact.name, bytes=tree_bytes(artifact),
-        sha256=tree_sha256(artifact), **fields,
+        id="coreml", backend="coreml", delegate="all", file=artifact.name, bytes=count_tree_bytes(artifact),
+        sha256=hash_tree(artifact), **fields,
     )  # fmt: skip
     expected = GoldenOutputs(variant="coreml", tensors=result.golden_outputs[0], min_psnr_db=40.0)
     for tensor in made.golden_inputs[0]:

@@ -11,9 +11,9 @@ import pytest
 
 from builder.bundle import Tiling
 from builder.graph.tiling import SEAM
-from builder.workers.jobs.verify import seam_error
+from builder.workers.jobs.verify import measure_seam
 from builder.workers.messages import VerifyJob
-from tests.builder.models import image_spec
+from tests.builder.models import make_image_spec
 
 SIZE = 64
 Tensors = Mapping[str, Any]
@@ -25,8 +25,8 @@ def seam(tiling: Tiling | None, step: float) -> float | None:
         root=Path(),
         variant=_Variant(tiling),
         golden=None,
-        inputs=(image_spec("image", SIZE),),
-        outputs=(image_spec("out", SIZE),),
+        inputs=(make_image_spec("image", SIZE),),
+        outputs=(make_image_spec("out", SIZE),),
     )
     calls = 0
 
@@ -36,7 +36,7 @@ def seam(tiling: Tiling | None, step: float) -> float | None:
         return {"out": inputs["image"] + np.float32(calls * step / 255)}
 
     flat = np.full((1, 3, SIZE, SIZE), 0.25, np.float32)
-    return seam_error(job, run, {"image": flat})  # type: ignore[arg-type]
+    return measure_seam(job, run, {"image": flat})  # type: ignore[arg-type]
 
 
 class _Variant:

@@ -12,13 +12,13 @@ from harness.cli import main
 from harness.errors import UsageError
 from harness.records.run import GoldenResult, Run
 from harness.records.store import open_store
-from tests.harness.runs import counted_run, make_run, rounds
+from tests.harness.runs import make_counted_run, make_run, rounds
 
 WRONG = GoldenResult(id="0", passed=False, psnr_db=9.0, max_abs_error=0.9, min_psnr_db=45.0)
 
 
 def build(number: int, count: int, **changes: object) -> Run:
-    return counted_run(
+    return make_counted_run(
         count,
         id=f"build-{number}",
         session=f"s{number}",

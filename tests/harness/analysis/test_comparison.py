@@ -10,7 +10,7 @@ from harness.analysis.comparison import compare_runs, compare_variants
 from harness.analysis.gate import decide
 from harness.errors import UsageError
 from harness.records.run import ProtocolInfo, Reading, Run, TextReading
-from tests.harness.runs import conditions, counted_run, device, make_run, noisy, rounds
+from tests.harness.runs import conditions, device, make_counted_run, make_run, noisy, rounds
 
 SLOW = tuple(5_600_000 + 1000 * (index % 7) for index in range(30))
 
@@ -182,10 +182,10 @@ def test_other_limits_of_the_clocks_are_refused() -> None:
 
 def test_instruction_counts_are_compared_as_exact_numbers() -> None:
     """One instruction more is more, equal is equal; no interval is made up."""
-    (more,) = compare_runs([counted_run(1_000_000)], [counted_run(1_000_001)])
+    (more,) = compare_runs([make_counted_run(1_000_000)], [make_counted_run(1_000_001)])
     assert (more.verdict, more.instructions, more.ratio) == ("more instructions", (1_000_000, 1_000_001), None)
-    assert compare_runs([counted_run(7)], [counted_run(7)])[0].verdict == "the same count"
-    assert compare_runs([counted_run(7)], [counted_run(6)])[0].verdict == "fewer instructions"
+    assert compare_runs([make_counted_run(7)], [make_counted_run(7)])[0].verdict == "the same count"
+    assert compare_runs([make_counted_run(7)], [make_counted_run(6)])[0].verdict == "fewer instructions"
 
 
 def test_comparing_nothing_with_something_is_said() -> None:

@@ -15,7 +15,7 @@ from harness.cli import main
 from harness.records.run import Run
 from harness.records.store import open_store
 from harness.session.order import list_contenders
-from tests.harness.runs import counted_run, device, make_run
+from tests.harness.runs import device, make_counted_run, make_run
 
 
 def stored(path: Path, *runs: Run) -> str:
@@ -27,7 +27,7 @@ def stored(path: Path, *runs: Run) -> str:
 
 
 def counted(variant: str, count: int = 1000, **changes: Any) -> Run:
-    return counted_run(count, variant=variant, **changes)
+    return make_counted_run(count, variant=variant, **changes)
 
 
 def test_a_lost_variant_does_not_pass_the_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from builder.bundle import Bundle
 from harness.analysis.comparison import compare_runs
 from harness.analysis.mode_parity import compare_modes
 from harness.analysis.ranking import rank_measured
-from harness.analysis.session_verdict import SessionVerdict, session_verdicts
+from harness.analysis.session_verdict import SessionVerdict, judge_sessions
 from harness.analysis.verdict import judge
 from harness.cli import main
 from harness.errors import MeasurementError
@@ -42,7 +42,7 @@ def session(bad: set[int], changes: dict[str, Any], **fields: Any) -> list[Run]:
 
 
 def only(runs: list[Run]) -> SessionVerdict:
-    (found,) = session_verdicts(runs)
+    (found,) = judge_sessions(runs)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.analysis.grouping import group_runs
-from harness.analysis.session_verdict import session_verdicts
+from harness.analysis.session_verdict import judge_sessions
 from harness.cli import main
 from harness.errors import StoreError
 from harness.records.run import GoldenResult, ProtocolInfo, Run, parse_run
@@ -29,7 +29,7 @@ def test_the_newest_session_is_the_newest_in_time() -> None:
     """An old session that was imported late does not replace a newer one, nor hide what is wrong in it."""
     newer, older = at(12, session="b", golden=WRONG), at(3, session="a")
     for runs in ([newer, older], [older, newer]):
-        (verdict,) = session_verdicts(runs)
+        (verdict,) = judge_sessions(runs)
         assert verdict.decides.session == "b"
         assert verdict.exit_code == 5
 
@@ -54,7 +54,7 @@ def test_times_of_two_zones_have_an_order() -> None:
 def test_a_session_that_mixes_is_no_measurement(changes: dict[str, Any], what: str) -> None:
     """Runs of one session under two protocols, or of two files, are not good enough, and the sentence says what is mixed."""
     runs = [at(1, session="s", round=0), at(2, session="s", round=1, **changes)]
-    (verdict,) = session_verdicts(runs)
+    (verdict,) = judge_sessions(runs)
     assert verdict.exit_code != 0
     assert any(part in verdict.text for part in what.split("|")), verdict.text
 
@@ -120,14 +120,14 @@ def test_a_record_does_not_say_what_its_own_protocol_tolerates() -> None:
             at(hour, session="s", round=hour, protocol=plan, golden=WRONG if hour == 1 else make_run().golden)
             for hour in range(5)
         ]
-        (verdict,) = session_verdicts(runs)
+        (verdict,) = judge_sessions(runs)
         assert verdict.exit_code == code, verdict.text
 
 
 def test_a_golden_that_says_passed_and_is_not() -> None:
     """The decibels decide, not the word."""
     golden = GoldenResult(id="0", passed=True, psnr_db=9.0, max_abs_error=0.9, min_psnr_db=45.0)
-    (verdict,) = session_verdicts([make_run(golden=golden)])
+    (verdict,) = judge_sessions([make_run(golden=golden)])
     assert verdict.exit_code == 5
 
 

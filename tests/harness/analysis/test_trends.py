@@ -19,7 +19,7 @@ from harness.cli import main
 from harness.commands.serve import make_server
 from harness.records.run import Run, TextReading
 from harness.records.store import open_store
-from harness.statistics.steps import steps_of
+from harness.statistics.steps import find_steps
 from tests.harness.runs import device, make_run
 
 BEGIN = datetime(2026, 3, 1, 2, tzinfo=UTC)
@@ -97,8 +97,8 @@ def test_steady_histories_are_steady(kind: str) -> None:
         "Pareto": lambda count: np.log1p(0.05 * draw.pareto(1.5, count)),
     }[kind]
     histories = [np.exp(noise(int(draw.integers(8, 30)))).tolist() for _ in range(100)]
-    assert sum(bool(steps_of([values])[0]) for values in histories) <= 10  # binomial: exceeded in 1 % of such tests
-    assert sum(map(bool, steps_of(histories))) <= 2
+    assert sum(bool(find_steps([values])[0]) for values in histories) <= 10  # binomial: exceeded in 1 % of such tests
+    assert sum(map(bool, find_steps(histories))) <= 2
 
 
 def test_two_changes_are_two() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.bundle import Bundle
-from harness.analysis.verdict import MAX_LOAD, check_golden, exit_code, verdict_of
+from harness.analysis.verdict import MAX_LOAD, check_golden, choose_exit_code, judge_run
 from harness.protocol import PROTOCOLS
 from harness.records.run import (
     Conditions,
@@ -22,7 +22,7 @@ from harness.records.run import (
     TextReading,
     parse_run,
 )
-from harness.records.verdict import CODES, Verdict, verdict_of_sentence
+from harness.records.verdict import CODES, Verdict, parse_verdict
 from tests.harness.runs import conditions, make_run
 from tests.harness.small_bundle import converted
 
@@ -31,7 +31,7 @@ PASSED = GoldenResult(id="0", passed=True, psnr_db=60, max_abs_error=0, min_psnr
 
 
 def judged(**changes: Any) -> str:
-    return verdict_of(make_run(**{"latency_ns": STEADY, "golden": PASSED, **changes})).words
+    return judge_run(make_run(**{"latency_ns": STEADY, "golden": PASSED, **changes})).words
 
 
 def heated(status: float) -> Conditions:
@@ -103,9 +103,9 @@ def test_noise_is_unstable() -> None:
 def test_a_screen_that_goes_off_is_unstable() -> None:
     """A phone that was lit at the start and dark at the end changed how it runs programs; one that was dark all the time did not."""
     lit, dark = (conditions().model_copy(update={"screen": TextReading(value=value)}) for value in ("on", "off"))
-    assert verdict_of(make_run(conditions_start=lit, conditions_end=dark)).code == "screen_off"
-    assert verdict_of(make_run(conditions_start=dark, conditions_end=dark)).grade == "ok"
-    assert verdict_of(make_run(conditions_start=lit, conditions_end=lit)).grade == "ok"
+    assert judge_run(make_run(conditions_start=lit, conditions_end=dark)).code == "screen_off"
+    assert judge_run(make_run(conditions_start=dark, conditions_end=dark)).grade == "ok"
+    assert judge_run(make_run(conditions_start=lit, conditions_end=lit)).grade == "ok"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_two_levels_in_turn_are_unstable() -> None:
 )
 def test_a_wrong_output_and_a_poor_measurement_have_codes_of_their_own(text: str, code: int) -> None:
     """5 says that the artifact is wrong, 7 that one has to measure again; what is not known is the worse."""
-    assert exit_code(verdict_of_sentence(text)) == code
+    assert choose_exit_code(parse_verdict(text)) == code
 
 
 def test_values_that_are_not_finite_never_pass(small_bundle: Any) -> None:
@@ -167,7 +167,7 @@ def test_values_that_are_not_finite_never_pass(small_bundle: Any) -> None:
 )
 def test_an_unknown_word_counts_as_invalid(text: str, expected: str) -> None:
     """Records of other writers cannot pass by a word that we do not know."""
-    assert verdict_of_sentence(text).grade == expected
+    assert parse_verdict(text).grade == expected
 
 
 def test_every_code_has_its_words() -> None:
@@ -188,7 +188,7 @@ def test_a_record_of_schema_1_keeps_its_sentence() -> None:
     run = parse_run(json.dumps(old), where="line 1")
     assert (run.verdict.grade, run.verdict.code) == ("invalid", "throttled")
     assert run.verdict.words == old["verdict"]
-    assert exit_code(run.verdict) == 7
+    assert choose_exit_code(run.verdict) == 7
     assert parse_run(run.to_json(), where="line 1") == run
     assert json.loads(run.to_json())["schema"] == 2
 
@@ -202,7 +202,7 @@ def test_a_code_of_a_newer_app_is_shown_as_it_is() -> None:
         where="line 1",
     )
     assert run.verdict.words == "invalid: melted"
-    assert exit_code(run.verdict) == 5
+    assert choose_exit_code(run.verdict) == 5
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_code_of_a_newer_app_is_shown_as_it_is() -> None:
 )
 def test_a_sentence_of_schema_1_keeps_its_words(text: str, grade: str, code: str, words: str | None) -> None:
     """Grade and code are found; what is said stays what was said."""
-    found = verdict_of_sentence(text)
+    found = parse_verdict(text)
     assert (found.grade, found.code, found.words) == (grade, code, words or text)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.records.run import GoldenResult, ProtocolInfo, Run
 from tests.harness.commands import Harness, stored
-from tests.harness.runs import counted_run, make_run, rounds
+from tests.harness.runs import make_counted_run, make_run, rounds
 
 FIVE = ProtocolInfo(name="quick", warmup=5, runs=30, rounds=5)
 MISSED = GoldenResult(id="0", passed=False, psnr_db=20.0, max_abs_error=0.4, min_psnr_db=45.0)
@@ -68,7 +68,7 @@ def test_check_against_a_baseline(harness: Harness, tmp_path: Path) -> None:
     other = harness("check", stored(tmp_path / "other.sqlite", *rounds(0, session="t", threads=4)), *limit)
     assert other.returncode == 7
     assert "is not comparable: different threads: 2 and 4" in other.stderr
-    fewer = harness("check", stored(tmp_path / "fewer.sqlite", counted_run(110)), "--baseline", base, *limit[2:])
+    fewer = harness("check", stored(tmp_path / "fewer.sqlite", make_counted_run(110)), "--baseline", base, *limit[2:])
     assert fewer.returncode == 7
     assert "not comparable: different simulation" in fewer.stderr
 

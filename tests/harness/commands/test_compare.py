@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.harness.commands import Harness, stored
-from tests.harness.runs import counted_run, make_run, rounds
+from tests.harness.runs import make_counted_run, make_run, rounds
 
 
 def test_compare_of_one_store_is_between_its_variants(harness: Harness, tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_compare_says_what_may_not_be_compared(harness: Harness, tmp_path: Path)
     done = harness("compare", base, noisy)
     assert done.returncode == 7
     assert "the run of NEW is unstable: noise" in done.stderr
-    mixed = stored(tmp_path / "mixed.sqlite", make_run(threads=4), counted_run(10))
-    counted = stored(tmp_path / "counted.sqlite", make_run(), counted_run(9))
+    mixed = stored(tmp_path / "mixed.sqlite", make_run(threads=4), make_counted_run(10))
+    counted = stored(tmp_path / "counted.sqlite", make_run(), make_counted_run(9))
     done = harness("compare", counted, mixed)
     assert done.returncode == 0
     assert "more instructions" in done.stdout

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.harness.commands import Harness, stored
-from tests.harness.runs import counted_run, make_run
+from tests.harness.runs import make_counted_run, make_run
 
 
 def test_a_simulated_run_is_labelled_in_every_output(harness: Harness, tmp_path: Path) -> None:
     """The label of a device that is no hardware is in the table, JSON, Markdown and HTML."""
-    path = stored(tmp_path / "runs.sqlite", counted_run(123_456_789))
+    path = stored(tmp_path / "runs.sqlite", make_counted_run(123_456_789))
     harness("report", path, "-o", tmp_path / "report.html")
     outputs = [
         harness("show", path).stdout,

@@ -7,7 +7,7 @@ from pathlib import Path
 NOW = "Android Debug Bridge version 1.0.41\nVersion 36.0.0-13206524\nInstalled as /opt/adb\n"
 
 
-def adb_double(folder: Path, version: str = NOW, *, otherwise: str = "exit 1") -> Path:
+def make_adb_double(folder: Path, version: str = NOW, *, otherwise: str = "exit 1") -> Path:
     """An `adb` in `folder` that prints `version`, notes each call and what it read in `calls`, and does `otherwise` (sh) for the rest."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "version.txt").write_text(version, encoding="utf-8")

@@ -9,12 +9,12 @@ import pytest
 
 from harness.devices.base import Request
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.small_models import Backend, SmallModels, small_models
+from tests.small_models import Backend, SmallModels, make_small_models
 
 
 @pytest.fixture(scope="session")
 def models() -> SmallModels:
-    return small_models()
+    return make_small_models()
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def phone(adb_environment: AdbServer, tmp_path: Path) -> Iterator[EmulatedPhone]
     assert emulated.unknown_commands == []
 
 
-def request_for(models: SmallModels, backend: Backend, *, runs: int = 3, timeout_s: float = 60.0) -> Request:
+def make_request(models: SmallModels, backend: Backend, *, runs: int = 3, timeout_s: float = 60.0) -> Request:
     return Request(
         artifact=models.file(backend),
         variant=models.variant(backend),

@@ -94,7 +94,7 @@ def number(name: bytes, value: bytes) -> Callable[[bytes], bytes]:
     return lambda text: re.sub(b'"' + name + rb'":(\[[^\]]*\]|[-\w."]+)', b'"' + name + b'":' + value, text)
 
 
-def only_zones(value: bytes) -> Callable[[bytes], bytes]:
+def keep_only_zones(value: bytes) -> Callable[[bytes], bytes]:
     """Neither service nor battery gives a temperature, so that zones are asked; each of them gives this value."""
 
     def edit(text: bytes) -> bytes:
@@ -126,8 +126,8 @@ KINDS: dict[str, Kind] = {
     "the adb server is killed": Kind(begin=lambda lab: lab.server.kill()),
     "another host ends the adb server": Kind(begin=lambda lab: lab.server.end_by_another()),
     "an adb server of another version takes over": Kind(begin=lambda lab: lab.server.replace_by_older()),
-    "too hot, switched off for half a minute": Kind(begin=lambda lab: lab.phone.power_off(), away_s=30),
-    "too hot, switched off for good": Kind(begin=lambda lab: lab.phone.power_off(), told=True, away_s=math.inf),
+    "too hot, switched off for half a minute": Kind(begin=lambda lab: lab.phone.switch_off(), away_s=30),
+    "too hot, switched off for good": Kind(begin=lambda lab: lab.phone.switch_off(), told=True, away_s=math.inf),
     # screen and clock
     "the screen locks": Kind(begin=switched(locked=True)),
     "the screen locks before the app": Kind(begin=switched(locked=True), on=APP, told=True, app=True),
@@ -222,8 +222,8 @@ KINDS: dict[str, Kind] = {
         lambda text: text.replace(b"level", b"Stand"), "dumpsys battery", told=False
     ),
     "temperatures cut off": garbled(middle, "thermalservice", told=False),
-    "zones at -273 degrees": Kind(begin=switched(garble=only_zones(b"-273000"))),
-    "zones at 2147483647": Kind(begin=switched(garble=only_zones(b"2147483647"))),
+    "zones at -273 degrees": Kind(begin=switched(garble=keep_only_zones(b"-273000"))),
+    "zones at 2147483647": Kind(begin=switched(garble=keep_only_zones(b"2147483647"))),
 }
 
 
@@ -273,7 +273,7 @@ def watched(before: Callable[[int, str], float | None], after: Callable[[], None
 
 
 @cache
-def app_of(bundle: Path) -> Path:
+def make_app(bundle: Path) -> Path:
     """An APK with the bundle, made beside it."""
     out = bundle.parent / "app"
     out.mkdir()
@@ -290,7 +290,7 @@ def app_of(bundle: Path) -> Path:
 
 def session(device: str, lab: Lab, bundle: Path, clock: Clock | None = None) -> SessionResult:
     """On the lab's phone as a device of this kind."""
-    app = {android_app.APP: str(app_of(bundle))} if device == android_app.KIND else {}
+    app = {android_app.APP: str(make_app(bundle))} if device == android_app.KIND else {}
     with mock.patch.dict(os.environ, app), open_bundle_or_package(bundle) as opened:
         return run_session(opened, [f"{device}:{lab.phone.address}"], PLAN, None, clock=clock)
 
@@ -313,7 +313,7 @@ class Outcome:
     begun: bool
 
 
-def session_with(name: str, moment: int, calls: Calls, lab: Lab, bundle: Path) -> Outcome:
+def run_session_with(name: str, moment: int, calls: Calls, lab: Lab, bundle: Path) -> Outcome:
     """A session in which a fault begins at a moment drawn by its name and `moment` among the calls that it may concern."""
     kind = KINDS[name]
     at = random.Random(f"{name} {moment}").choice(

@@ -14,10 +14,10 @@ from harness.devices import open_device
 from harness.devices.android import adb_program
 from harness.devices.android import shell as android
 from harness.devices.android.adb import Adb, list_devices
-from harness.devices.android.adb_program import AdbVersion, find_adb, parse_version, version_of
+from harness.devices.android.adb_program import AdbVersion, find_adb, parse_version, read_version
 from harness.errors import DeviceLost, MissingToolError
 from tests.emulated_phone import AdbServer, EmulatedPhone
-from tests.harness.devices.adb_doubles import NOW, adb_double, calls
+from tests.harness.devices.adb_doubles import NOW, calls, make_adb_double
 
 OLD = (
     "Android Debug Bridge version 1.0.39\nVersion 1:8.1.0+r23-5\nInstalled as /usr/lib/android-sdk/platform-tools/adb\n"
@@ -50,7 +50,7 @@ def test_no_text_is_more_than_no_version(text: str) -> None:
 
 def test_the_real_adb_will_do() -> None:
     """The one that the tests run is a version that is accepted, and is read as what it is."""
-    assert version_of(find_adb()).protocol >= adb_program.OLDEST
+    assert read_version(find_adb()).protocol >= adb_program.OLDEST
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_adb_that_will_not_do_is_a_missing_tool(
     version: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Old and foreign programs are refused with the version that is needed, why, and the command that gives it."""
-    monkeypatch.setenv("ADB", str(adb_double(tmp_path, version)))
+    monkeypatch.setenv("ADB", str(make_adb_double(tmp_path, version)))
     with pytest.raises(MissingToolError, match=words) as told:
         open_device("android:R5CT10")
     assert "pip install adbutils" in str(told.value)
@@ -88,7 +88,7 @@ def test_an_adb_that_fails_to_tell_its_version(tmp_path: Path, monkeypatch: pyte
 
 def test_the_version_is_asked_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Listing devices again and again costs no further call."""
-    program = adb_double(tmp_path, otherwise="echo 'List of devices attached'")
+    program = make_adb_double(tmp_path, otherwise="echo 'List of devices attached'")
     monkeypatch.setenv("ADB", str(program))
     for _ in range(3):
         assert list_devices() == []
@@ -101,7 +101,7 @@ def test_too_old_on_the_path_ends_a_run_with_3(
     """`harness run` on a phone with an old adb on PATH: one sentence on stderr and exit code 3."""
     for name in ("ADB", "ANDROID_HOME"):
         monkeypatch.delenv(name, raising=False)
-    adb_double(tmp_path / "bin", OLD)
+    make_adb_double(tmp_path / "bin", OLD)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     code = cli.main(["run", str(small_bundle), "-d", "android:R5CT10", "-o", str(tmp_path / "runs.sqlite")])
     told = capsys.readouterr().err
@@ -129,7 +129,7 @@ def test_the_command_tells_it_once_on_stderr(
 ) -> None:
     """`harness devices` goes on and says it in one line, however often it happens; with -q it says nothing."""
     says = "echo \"adb server version (31) doesn't match this client (41); killing...\" >&2; echo 'List of devices attached'"
-    monkeypatch.setenv("ADB", str(adb_double(tmp_path, otherwise=says)))
+    monkeypatch.setenv("ADB", str(make_adb_double(tmp_path, otherwise=says)))
     for words, lines in ((["devices", "--json"], 1), (["devices", "--json", "-q"], 0)):
         adb_program._tell.cache_clear()
         assert cli.main(words) == 0

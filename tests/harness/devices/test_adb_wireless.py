@@ -16,10 +16,10 @@ import pytest
 
 from harness import cli
 from harness.devices import open_device
-from harness.devices.android.wireless import find_reachable, network_address, pair
+from harness.devices.android.wireless import find_reachable, pair, parse_network_address
 from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.adb_doubles import NOW, adb_double, calls
+from tests.harness.devices.adb_doubles import NOW, calls, make_adb_double
 
 ROOT = Path(__file__).parents[3]
 PAIRS = (
@@ -34,7 +34,7 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def address_of(server: socket.socket) -> str:
+def find_address(server: socket.socket) -> str:
     return f"127.0.0.1:{server.getsockname()[1]}"
 
 
@@ -56,12 +56,12 @@ def address_of(server: socket.socket) -> str:
 )
 def test_addresses_are_told_from_serials(text: str, address: tuple[str, int] | None) -> None:
     """HOST:PORT and [IPV6]:PORT are addresses; serials of USB, emulators and mDNS are not."""
-    assert network_address(text) == address
+    assert parse_network_address(text) == address
 
 
 def test_pairing_gives_adb_the_code_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """adb reads the code from its input and never has it on its command line; the phone's name comes back."""
-    program = adb_double(tmp_path, otherwise=PAIRS)
+    program = make_adb_double(tmp_path, otherwise=PAIRS)
     monkeypatch.setenv("ADB", str(program))
     assert pair("192.168.1.20:37045", "123456") == "adb-R5CT10-aBc123"
     assert calls(program) == ["version", "pair 192.168.1.20:37045"]
@@ -72,7 +72,7 @@ def test_the_command_reads_the_code_from_a_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`echo CODE | harness pair` pairs and says what to measure with."""
-    monkeypatch.setenv("ADB", str(adb_double(tmp_path, otherwise=PAIRS)))
+    monkeypatch.setenv("ADB", str(make_adb_double(tmp_path, otherwise=PAIRS)))
     monkeypatch.setattr("sys.stdin", io.StringIO("654321\n"))
     assert cli.main(["pair", "192.168.1.20:37045"]) == 0
     out, err = capsys.readouterr()
@@ -83,7 +83,7 @@ def test_the_command_reads_the_code_from_a_pipe(
 
 def test_the_command_asks_on_a_terminal_without_echo(tmp_path: Path) -> None:
     """At a terminal the code is asked for, and what is typed is not shown."""
-    program = adb_double(tmp_path, otherwise=PAIRS)
+    program = make_adb_double(tmp_path, otherwise=PAIRS)
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "r+b", buffering=0) as terminal:
         process = subprocess.Popen(
@@ -125,7 +125,7 @@ def test_bad_words_never_reach_adb(address: str, code: str, words: str) -> None:
 
 def test_nothing_listens(adb_environment: AdbServer, listener: socket.socket) -> None:
     """The real adb at a closed port: the sentence says that the port changes."""
-    address = address_of(listener)
+    address = find_address(listener)
     listener.close()
     with pytest.raises(DeviceError, match=f"nothing listens at {address}; open the phone's dialog"):
         pair(address, "123456")
@@ -142,14 +142,14 @@ def test_a_code_that_is_not_accepted(adb_environment: AdbServer, listener: socke
                 return
 
     threading.Thread(target=hang_up, daemon=True).start()
-    with pytest.raises(DeviceError, match=f"{address_of(listener)} answers but did not accept the code"):
-        pair(address_of(listener), "123456")
+    with pytest.raises(DeviceError, match=f"{find_address(listener)} answers but did not accept the code"):
+        pair(find_address(listener), "123456")
 
 
 def test_a_phone_that_never_answers(adb_environment: AdbServer, listener: socket.socket) -> None:
     """The real adb at something that accepts and is silent is given up at the limit."""
     with pytest.raises(DeviceError, match=r"did not finish pairing within 2 s; check that it is the address"):
-        pair(address_of(listener), "123456", timeout_s=2.0)
+        pair(find_address(listener), "123456", timeout_s=2.0)
 
 
 def test_a_name_that_is_none(adb_environment: AdbServer) -> None:
@@ -161,7 +161,9 @@ def test_a_name_that_is_none(adb_environment: AdbServer) -> None:
 def test_an_adb_that_cannot_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """platform-tools 29 measures but does not pair: the sentence names the release that does."""
     old = NOW.replace("36.0.0-13206524", "29.0.6-debian")
-    monkeypatch.setenv("ADB", str(adb_double(tmp_path, old, otherwise="echo 'adb: unknown command pair' >&2; exit 1")))
+    monkeypatch.setenv(
+        "ADB", str(make_adb_double(tmp_path, old, otherwise="echo 'adb: unknown command pair' >&2; exit 1"))
+    )
     with pytest.raises(MissingToolError, match=r"29\.0\.6-debian\), which cannot pair: platform-tools 30 is needed"):
         pair("192.168.1.20:37045", "123456")
 
@@ -177,7 +179,7 @@ def test_a_phone_is_connected_when_its_address_is_asked_for(adb_environment: Adb
 
 def test_an_address_without_a_phone(adb_environment: AdbServer, listener: socket.socket) -> None:
     """The reason that adb gives is in the sentence, with where the right address is found."""
-    address = address_of(listener)
+    address = find_address(listener)
     listener.close()
     with pytest.raises(
         DeviceLost, match=rf"{address} cannot be connected \(Connection refused\); switch on 'Wireless deb"

@@ -14,8 +14,8 @@ from harness.devices.android.adb import Adb
 from harness.devices.android.files import push_verified
 from harness.errors import DeviceError, MissingToolError, UsageError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.conftest import request_for
-from tests.small_models import Backend, SmallModels, largest_error
+from tests.harness.devices.conftest import make_request
+from tests.small_models import Backend, SmallModels, measure_largest_error
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
@@ -24,7 +24,7 @@ def test_measure_from_end_to_end(phone: EmulatedPhone, models: SmallModels, back
     with open_device(f"android:{phone.address}") as device:
         assert device.simulated == "emulator: not device-representative"
         assert device.metric == "latency"
-        measured = device.measure(request_for(models, backend))
+        measured = device.measure(make_request(models, backend))
     assert len(measured.latency_ns) == 3
     assert min(measured.latency_ns) > 0
     assert measured.first_ns.value
@@ -33,7 +33,7 @@ def test_measure_from_end_to_end(phone: EmulatedPhone, models: SmallModels, back
     assert measured.mode == "shell"
     assert measured.delegate_executed.value == "xnnpack"
     assert measured.instructions.value is None
-    assert largest_error(measured.outputs["stylized"], models.output) <= 1e-5
+    assert measure_largest_error(measured.outputs["stylized"], models.output) <= 1e-5
     assert phone.files == []
 
 
@@ -74,11 +74,11 @@ def test_a_second_measurement_pushes_only_what_changed(
 
     monkeypatch.setattr("harness.devices.android.shell.push_verified", counting)
     with open_device(f"android:{phone.address}") as device:
-        device.measure(request_for(models, "tflite"))
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
         (library,) = (phone.root / "data/local/tmp").glob("*/libm.so.6")
         library.write_bytes(library.read_bytes()[:-1] + b"\xff")
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
     assert pushed == ["7 of 7", "1 of 1", "1 of 1", "0 of 7", "0 of 1", "1 of 1", "1 of 7", "0 of 1", "1 of 1"]
 
 
@@ -87,8 +87,8 @@ def test_names_with_spaces_quotes_and_emoji(phone: EmulatedPhone, models: SmallM
     odd = tmp_path / 'a b\'; touch "$HOME" `id` $(reboot) 🦊.tflite'
     odd.write_bytes(models.tflite.read_bytes())
     with open_device(f"android:{phone.address}") as device:
-        measured = device.measure(replace(request_for(models, "tflite"), artifact=odd))
-    assert largest_error(measured.outputs["stylized"], models.output) <= 1e-5
+        measured = device.measure(replace(make_request(models, "tflite"), artifact=odd))
+    assert measure_largest_error(measured.outputs["stylized"], models.output) <= 1e-5
 
 
 def test_a_damaged_model_is_one_sentence(phone: EmulatedPhone, models: SmallModels, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_damaged_model_is_one_sentence(phone: EmulatedPhone, models: SmallMode
         pytest.raises(DeviceError, match="says: the runtime crashed with signal 11"),
         open_device(f"android:{phone.address}") as device,
     ):
-        device.measure(replace(request_for(models, "tflite"), artifact=tmp_path / "cut.tflite"))
+        device.measure(replace(make_request(models, "tflite"), artifact=tmp_path / "cut.tflite"))
     assert phone.files == []
 
 

@@ -15,7 +15,7 @@ from harness.records.store import open_store
 from harness.session.outcome import SessionResult
 from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import EmulatedPhone
-from tests.harness.devices.fault_kinds import app_of, watched
+from tests.harness.devices.fault_kinds import make_app, watched
 
 FEW = Protocol(name="few", warmup=1, runs=20, threads=1, timeout_s=20)
 NAME = "org.example.small"
@@ -23,7 +23,7 @@ NAME = "org.example.small"
 
 @pytest.fixture(scope="module")
 def apk(small_bundle: Path) -> Path:
-    return app_of(small_bundle)
+    return make_app(small_bundle)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from harness.devices.android.cores import parse_clusters
 from harness.errors import DeviceError
 from tests.emulated_phone import EmulatedPhone
-from tests.harness.devices.conftest import request_for
+from tests.harness.devices.conftest import make_request
 from tests.harness.devices.test_android_pins import opened
 from tests.small_models import SmallModels
 
@@ -31,15 +31,15 @@ def test_a_benchmark_runs_on_the_cluster_that_is_asked_for(phone: EmulatedPhone,
     """The emulated phone has one cluster, CPUs 0 and 1: it is taken for big and little, and read back from the runner."""
     with opened(phone) as device:
         for cores in ("big", "little"):
-            device.measure(replace(request_for(models, "tflite"), cores=cores))
+            device.measure(replace(make_request(models, "tflite"), cores=cores))
         with pytest.raises(
             DeviceError, match=r"has no middle cores that it tells of \(its clusters: CPUs 0 1 at 2802 MHz\)"
         ):
-            device.measure(replace(request_for(models, "tflite"), cores="middle"))
+            device.measure(replace(make_request(models, "tflite"), cores="middle"))
 
 
 def test_cpusets_that_do_not_allow_it_are_told(phone: EmulatedPhone, models: SmallModels) -> None:
     """A phone that tells other CPUs than the runner was let run on gives no result."""
     (phone.root / "sys/devices/system/cpu/cpufreq/policy0/related_cpus").write_text("0 1 2 3\n")
     with pytest.raises(DeviceError, match="its cpusets do not allow them"), opened(phone) as device:
-        device.measure(replace(request_for(models, "tflite"), cores="big"))
+        device.measure(replace(make_request(models, "tflite"), cores="big"))

@@ -13,7 +13,7 @@ from harness.devices.android import shell as android
 from harness.devices.base import Device
 from harness.errors import DeviceError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.conftest import request_for
+from tests.harness.devices.conftest import make_request
 from tests.small_models import SmallModels
 
 
@@ -42,7 +42,7 @@ def test_hung_shell(phone: EmulatedPhone, models: SmallModels) -> None:
     with opened(phone) as device:
         phone.faults.hang_on = "--model"
         with pytest.raises(DeviceError, match=r"did not run the benchmark within 1 s"):
-            device.measure(request_for(models, "tflite", timeout_s=1.0))
+            device.measure(make_request(models, "tflite", timeout_s=1.0))
     assert time.monotonic() - start < 20
     assert phone.files == []
 
@@ -51,7 +51,7 @@ def test_storage_full(phone: EmulatedPhone, models: SmallModels) -> None:
     """A full storage is named as such, and what was pushed is removed again."""
     phone.faults.storage_bytes = 1_000_000
     with pytest.raises(DeviceError, match="its storage is full; free space on it"), opened(phone) as device:
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
     assert phone.files == []
 
 
@@ -60,7 +60,7 @@ def test_wrong_exit_status(phone: EmulatedPhone, models: SmallModels) -> None:
     with opened(phone) as device:
         phone.faults.exit_status = 7
         with pytest.raises(DeviceError, match="contradicts itself: its shell ended with status 0 but reported 7"):
-            device.measure(request_for(models, "tflite"))
+            device.measure(make_request(models, "tflite"))
         phone.faults.exit_status = None
 
 
@@ -68,7 +68,7 @@ def test_corrupted_push(phone: EmulatedPhone, models: SmallModels) -> None:
     """A file that arrives with another content is found by its hash and never measured."""
     phone.faults.corrupt_pushes = True
     with pytest.raises(DeviceError, match="with other content than was sent"), opened(phone) as device:
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
     assert phone.files == []
 
 
@@ -78,7 +78,7 @@ def test_disconnected_while_pushing(phone: EmulatedPhone, models: SmallModels, c
     device = opened(phone)
     phone.faults.disconnect_after_bytes = count
     with pytest.raises(DeviceError, match=f"{phone.address} could not "), device:
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
 
 
 def test_disconnected_while_running(phone: EmulatedPhone, models: SmallModels, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_disconnected_while_running(phone: EmulatedPhone, models: SmallModels, m
 
     monkeypatch.setattr(adb_client.Adb, "shell", unplugged)
     with pytest.raises(DeviceError, match="could not run the benchmark"), opened(phone) as device:
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
 
 
 def test_an_unknown_command_is_written_down(adb_environment: AdbServer, tmp_path: Path) -> None:

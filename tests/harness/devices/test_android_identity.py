@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cache import state_root
+from harness.cache import find_state_root
 from harness.devices import open_device
 from harness.devices.android import journal
 from harness.devices.android.identity import Identity
@@ -19,12 +19,12 @@ from harness.devices.android.shell import Android
 from harness.errors import DeviceError, DeviceLost
 from harness.protocol import Pins
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.conftest import request_for
+from tests.harness.devices.conftest import make_request
 from tests.harness.devices.test_android_pins import BACK, HELD, KILLED, PINS, opened
 from tests.small_models import SmallModels
 
 
-def killed_while_pinned(phone: EmulatedPhone) -> None:
+def kill_while_pinned(phone: EmulatedPhone) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, f"android:{phone.address}"], timeout=120, check=False)
     assert done.returncode == -signal.SIGKILL
     assert phone.state == HELD
@@ -32,7 +32,7 @@ def killed_while_pinned(phone: EmulatedPhone) -> None:
 
 def test_a_phone_on_a_new_port_is_repaired(phone: EmulatedPhone, adb_environment: AdbServer) -> None:
     """kill -9, then wireless debugging takes another port: the phone is known again, and set back."""
-    killed_while_pinned(phone)
+    kill_while_pinned(phone)
     before = open_device(f"android:{phone.address}").info.id
     adb_environment.disconnect(phone.address)
     phone.move()
@@ -45,7 +45,7 @@ def test_a_phone_on_a_new_port_is_repaired(phone: EmulatedPhone, adb_environment
 
 def test_another_host_repairs_a_phone(phone: EmulatedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is to be taken back is on the phone itself: a host that has never seen it sets it back."""
-    killed_while_pinned(phone)
+    kill_while_pinned(phone)
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "another host"))
     with opened(phone):
         assert phone.state == BACK
@@ -86,7 +86,7 @@ def test_another_phone_under_the_address_is_neither_measured_nor_set_back(
             other = stack.enter_context(EmulatedPhone(tmp_path / "other", PIXEL, serial="OTHER01", port=phone.port))
             adb_environment.connect(other.address)
             others.append(other)
-            device.measure(request_for(models, "tflite"))
+            device.measure(make_request(models, "tflite"))
 
     others: list[EmulatedPhone] = []
     with ExitStack() as stack:
@@ -106,7 +106,7 @@ def test_a_restart_between_measurements_is_seen(phone: EmulatedPhone, models: Sm
         before = (phone.root / "proc/sys/kernel/random/boot_id").read_text()
         (phone.root / "proc/sys/kernel/random/boot_id").write_text("01234567-89ab-cdef-0123-456789abcdef\n")
         with pytest.raises(DeviceLost, match="has restarted; it is opened again"):
-            device.measure(request_for(models, "tflite"))
+            device.measure(make_request(models, "tflite"))
         (phone.root / "proc/sys/kernel/random/boot_id").write_text(before)
 
 
@@ -115,20 +115,20 @@ def test_a_benchmark_that_timed_out_is_ended(phone: EmulatedPhone, models: Small
     with opened(phone) as device:
         phone.faults.runs_on = True
         with pytest.raises(DeviceError, match="did not run the benchmark within 2 s"):
-            device.measure(request_for(models, "tflite", timeout_s=2.0))
+            device.measure(make_request(models, "tflite", timeout_s=2.0))
         assert phone.benchmarks == {}
         phone.faults.runs_on = False
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
     assert phone.overlaps == 0
 
 
 STARTED = """
 import sys, pickle
 from harness.devices import open_device
-from tests.harness.devices.conftest import request_for
-from tests.small_models import small_models
+from tests.harness.devices.conftest import make_request
+from tests.small_models import make_small_models
 with open_device(sys.argv[1]) as device:
-    device.measure(request_for(small_models(), "tflite"))
+    device.measure(make_request(make_small_models(), "tflite"))
 """
 
 
@@ -144,7 +144,7 @@ def test_a_benchmark_of_a_killed_harness_is_ended(phone: EmulatedPhone, models: 
     phone.faults.runs_on = False
     with opened(phone) as device:
         assert phone.benchmarks == {}
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
     assert phone.overlaps == 0
 
 
@@ -172,7 +172,7 @@ def test_a_setting_that_cannot_be_read_is_left_alone(phone: EmulatedPhone) -> No
 
 def spoil(phone: EmulatedPhone, which: str, text: str) -> None:
     if which in ("host", "both"):
-        (file,) = (state_root() / "phones").glob("*.undo.json")
+        (file,) = (find_state_root() / "phones").glob("*.undo.json")
         file.write_text(text)
     if which in ("phone", "both"):
         (phone.root / journal.ON_PHONE.lstrip("/")).write_text(text)
@@ -187,7 +187,7 @@ def test_a_damaged_journal_is_a_sentence(
 ) -> None:
     """One copy is enough; without any, the phone is not used, and the sentence says where to look. Nothing of it is executed."""
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "own"))
-    killed_while_pinned(phone)
+    kill_while_pinned(phone)
     spoil(phone, which, text)
     if which == "both":
         with pytest.raises(DeviceError, match=r"is damaged; look at 'Stay awake'"), opened(phone):
@@ -202,10 +202,10 @@ def test_a_damaged_journal_is_a_sentence(
 def test_who_is_the_same_phone() -> None:
     """By what both told; a serial that everybody has tells nothing."""
     one = Identity(serial="R5CT10", android_id="0123456789abcdef", boot_id=None)
-    assert one.same_phone(Identity(serial="R5CT10", android_id=None, boot_id=None))
-    assert not one.same_phone(Identity(serial="R5CT11", android_id=None, boot_id=None))
+    assert one.is_same_phone(Identity(serial="R5CT10", android_id=None, boot_id=None))
+    assert not one.is_same_phone(Identity(serial="R5CT11", android_id=None, boot_id=None))
     cheap = Identity(serial=None, android_id="1123456789abcdef", boot_id=None)
-    assert not one.same_phone(cheap)
+    assert not one.is_same_phone(cheap)
     assert cheap.key("1.2.3.4:5", {}) == cheap.key("1.2.3.4:6", {}) != one.key("1.2.3.4:5", {})
 
 

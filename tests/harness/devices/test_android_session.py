@@ -11,7 +11,7 @@ from builder.process import Completed
 from harness.devices.android.adb import Adb
 from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.fault_kinds import KINDS, PLAN, Calls, Lab, calls_of_a_session, complaints, session_with
+from tests.harness.devices.fault_kinds import KINDS, PLAN, Calls, Lab, calls_of_a_session, complaints, run_session_with
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_a_fault_at_a_random_moment(
     `scripts/bench faults` does the same at 20 moments of each kind.
     """
     lab = Lab(phone=phone, server=adb_environment)
-    outcome = session_with(kind, 0, calls, lab, small_bundle)
+    outcome = run_session_with(kind, 0, calls, lab, small_bundle)
     assert complaints(kind, outcome, lab) == []
 
 

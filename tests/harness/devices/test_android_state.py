@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, top_share
+from harness.analysis.processor_use import average_clock, find_fastest_domain, load_beside, measure_top_share
 from harness.devices import open_device
-from harness.probes import all_probes
+from harness.probes import list_probes
 from harness.probes.probe import split_answers
 from harness.protocol import PROTOCOLS, Protocol, Wanted
 from harness.records.run import Run
 from harness.session.outcome import SessionResult
 from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.conftest import request_for
+from tests.harness.devices.conftest import make_request
 from tests.harness.session.test_protocols import VirtualClock
 from tests.small_models import SmallModels
 
@@ -48,7 +48,7 @@ def session(phone: EmulatedPhone, bundle: Path, **wanted: object) -> SessionResu
         return run_session(opened, [f"android:{phone.address}"], plan, None, clock=VirtualClock())
 
 
-def first_run(result: SessionResult) -> Run:
+def take_first_run(result: SessionResult) -> Run:
     assert [entry.reason for entry in result.skipped if entry.failed] == []
     return result.runs[0]
 
@@ -80,7 +80,7 @@ def test_a_phone_that_tells_nothing_says_why(adb_environment: AdbServer, models:
     with EmulatedPhone(tmp_path / "phone", silent) as phone:
         adb_environment.connect(phone.address)
         with open_device(f"android:{phone.address}") as device:
-            state, measured = device.conditions(), device.measure(request_for(models, "tflite"))
+            state, measured = device.conditions(), device.measure(make_request(models, "tflite"))
         adb_environment.disconnect(phone.address)
     told = (state.thermal_headroom, state.screen, state.background_load, state.load_average)
     assert [reading.value for reading in told if reading is not None] == [None] * 4
@@ -98,19 +98,19 @@ def test_a_phone_that_tells_nothing_says_why(adb_environment: AdbServer, models:
 def test_what_the_processors_did_in_a_pass(phone: EmulatedPhone, models: SmallModels) -> None:
     """From the phone's counters before and after the benchmark: mean clock, share of the top clock, load by others."""
     with open_device(f"android:{phone.address}") as device:
-        use = device.measure(request_for(models, "tflite")).processor_use
+        use = device.measure(make_request(models, "tflite")).processor_use
     assert use is not None
     assert (use.passed_s.value, use.busy_s.value, use.own_s.value) == (4.0, 1.8, 1.2)
-    domain = fastest_domain(use)
+    domain = find_fastest_domain(use)
     assert domain is not None
     assert (domain.cpus, domain.mhz, domain.seconds) == ("0 1", (300.0, 2802.0), (1.1, 0.9))
-    assert mean_clock(domain).value == pytest.approx((1.1 * 300 + 0.9 * 2802) / 2, abs=0.1)
-    assert top_share(domain).value == 45
+    assert average_clock(domain).value == pytest.approx((1.1 * 300 + 0.9 * 2802) / 2, abs=0.1)
+    assert measure_top_share(domain).value == 45
 
 
 def test_a_dark_phone_is_woken(dark: EmulatedPhone, small_bundle: Path) -> None:
     """A protocol that wants the screen on has it on before the pass."""
-    run = first_run(session(dark, small_bundle, screen="on"))
+    run = take_first_run(session(dark, small_bundle, screen="on"))
     assert run.conditions_start.screen is not None
     assert run.conditions_start.screen.value == "on"
 
@@ -128,7 +128,7 @@ def test_a_busy_phone_is_waited_for_and_told(phone: EmulatedPhone, small_bundle:
     """Five percent of the processors are in use: less than `standard` wants, and the record tells; more than one."""
     standard = PROTOCOLS["standard"].conditions.model_dump(exclude={"wait_s"})
     assert (standard["screen"], standard["max_load"]) == ("on", 20)
-    run = first_run(session(phone, small_bundle, **standard))
+    run = take_first_run(session(phone, small_bundle, **standard))
     assert run.conditions_start.background_load is not None
     assert load_beside(run).value == 15
     assert Run.model_validate_json(run.to_json()) == run
@@ -148,6 +148,6 @@ def test_airplane_mode_is_waited_for(phone: EmulatedPhone, small_bundle: Path) -
 @pytest.mark.parametrize("text", ["", "Headroom in 0 seconds: 0.5", "a\nedgebundle-part\nb\n", "edgebundle-part\n" * 9])
 def test_an_answer_that_is_not_whole_gives_nothing(text: str) -> None:
     """No part is taken for another when one is missing or too many came."""
-    told = split_answers(all_probes(), text)
+    told = split_answers(list_probes(), text)
     assert len(told) == 5
     assert {part for _, part in told} == {""}

@@ -11,23 +11,23 @@ import pytest
 
 from harness.devices import open_device
 from harness.devices.arm64 import device as arm64
-from harness.devices.engines import program_of
+from harness.devices.engines import find_program
 from harness.devices.host import device as host
 from harness.errors import DeviceError, MissingToolError, UsageError
-from tests.harness.devices.conftest import request_for
-from tests.small_models import Backend, SmallModels, largest_error
+from tests.harness.devices.conftest import make_request
+from tests.small_models import Backend, SmallModels, measure_largest_error
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
 def test_parity_with_the_host(models: SmallModels, backend: Backend) -> None:
     """NEON kernels under QEMU give the host's fp32 outputs within 1e-5, and PyTorch's."""
-    request = request_for(models, backend)
+    request = make_request(models, backend)
     with open_device("arm64") as device:
         emulated = device.measure(request)
     with host.open_device(None) as computer:
         native = computer.measure(request)
-    assert largest_error(emulated.outputs["stylized"], native.outputs["stylized"]) <= 1e-5
-    assert largest_error(emulated.outputs["stylized"], models.output) <= 1e-5
+    assert measure_largest_error(emulated.outputs["stylized"], native.outputs["stylized"]) <= 1e-5
+    assert measure_largest_error(emulated.outputs["stylized"], models.output) <= 1e-5
     assert emulated.delegate_executed.value == "xnnpack"
     assert (emulated.runtime, emulated.runtime_version) == (native.runtime, native.runtime_version)
 
@@ -36,7 +36,7 @@ def test_parity_with_the_host(models: SmallModels, backend: Backend) -> None:
 def test_counts_repeat(models: SmallModels, backend: Backend) -> None:
     """Two measurements count the same instructions per inference within 0.01 %, and more than the convolutions alone need."""
     with open_device("arm64") as device:
-        first, second = (device.measure(request_for(models, backend)).instructions.value for _ in range(2))
+        first, second = (device.measure(make_request(models, backend)).instructions.value for _ in range(2))
     assert first is not None
     assert second is not None
     assert abs(first - second) <= 1e-4 * first
@@ -47,7 +47,7 @@ def test_counts_repeat(models: SmallModels, backend: Backend) -> None:
 def test_nothing_is_a_latency(models: SmallModels) -> None:
     """Durations and memory under QEMU are null with the reason, and the label says what the numbers are."""
     with open_device("arm64") as device:
-        measured, conditions = device.measure(request_for(models, "tflite")), device.conditions()
+        measured, conditions = device.measure(make_request(models, "tflite")), device.conditions()
         assert device.metric == "instructions"
         assert device.simulated == "QEMU: instruction counts, not a latency"
     assert measured.latency_ns == ()
@@ -70,7 +70,7 @@ def test_a_damaged_model_is_one_sentence(models: SmallModels, backend: Backend, 
     data = {"cut": whole[: len(whole) // 2], "noise": bytes(range(256)) * 20, "empty": b""}[damage]
     (tmp_path / "damaged").write_bytes(data)
     with open_device("arm64") as device, pytest.raises(DeviceError, match=r"arm64 says: .+; check the artifact"):
-        device.measure(replace(request_for(models, backend), artifact=tmp_path / "damaged"))
+        device.measure(replace(make_request(models, backend), artifact=tmp_path / "damaged"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged"]
 
 
@@ -86,13 +86,13 @@ def test_core_ml_is_refused(models: SmallModels) -> None:
 def test_more_threads_are_refused(models: SmallModels) -> None:
     """Counting is exact on one thread only, so more are an error of usage."""
     with open_device("arm64") as device, pytest.raises(UsageError, match="one thread"):
-        device.measure(replace(request_for(models, "tflite"), threads=2))
+        device.measure(replace(make_request(models, "tflite"), threads=2))
 
 
 def test_a_run_that_takes_too_long_is_ended(models: SmallModels) -> None:
     """The request's time limit ends QEMU with a DeviceError."""
     with open_device("arm64") as device, pytest.raises(DeviceError, match=r"did not end within 0\.5 s"):
-        device.measure(request_for(models, "tflite", runs=1_000_000, timeout_s=0.5))
+        device.measure(make_request(models, "tflite", runs=1_000_000, timeout_s=0.5))
 
 
 def test_a_missing_qemu_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_missing_compiler_names_the_command(
         monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr("builder.process.find", lambda program: None)
         with pytest.raises(MissingToolError, match="apt-get install g\\+\\+-aarch64-linux-gnu"):
-            device.measure(request_for(models, "tflite"))
+            device.measure(make_request(models, "tflite"))
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_dir()] == [tmp_path / "cache" / "runner"]
 
 
@@ -123,7 +123,7 @@ def test_the_device_is_listed() -> None:
 @pytest.mark.parametrize("backend", get_args(Backend))
 def test_the_wheels_are_those_of_the_host(backend: Backend) -> None:
     """The runner is built from the version of the runtime that is installed for the host."""
-    known = program_of(backend)
+    known = find_program(backend)
     assert not isinstance(known, str)
     engine, program = known
     assert program.version == metadata.version(engine.package)

@@ -13,9 +13,9 @@ from builder.backends.spec import BackendSpec, Engine
 from builder.bundle import Bundle, Variant
 from harness.devices import engines
 from harness.devices.browser.page import find_refusal as of_a_page
-from harness.devices.engines import engine_of, program_of
+from harness.devices.engines import find_engine, find_program
 from harness.devices.host.device import Host
-from harness.devices.runner.binaries import runner_bundle
+from harness.devices.runner.binaries import build_runner_bundle
 from harness.devices.runner.result import find_refusal as of_the_runner
 from harness.errors import DeviceError
 
@@ -33,7 +33,7 @@ def variant(unopened_bundle: Path) -> Callable[[str, str], Variant]:
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend whose engine has no program for a shell, and is not installed."""
     spec: BackendSpec = replace(BACKENDS["executorch"].SPEC, name="bare", title="Bare", engine=BARE)
-    monkeypatch.setattr(engines, "spec_of", {"bare": spec}.get)
+    monkeypatch.setattr(engines, "find_spec", {"bare": spec}.get)
 
 
 def test_a_backend_that_nothing_here_executes_says_why(variant: Callable[[str, str], Variant]) -> None:
@@ -62,17 +62,17 @@ def test_a_delegate_that_the_engine_lacks_is_refused(variant: Callable[[str, str
 
 def test_an_engine_without_a_program_runs_in_no_shell(bare: None, variant: Callable[[str, str], Variant]) -> None:
     """It runs on this computer once it is installed."""
-    assert engine_of("bare") == BARE
-    assert program_of("bare") == "Bare has no program for a shell"
+    assert find_engine("bare") == BARE
+    assert find_program("bare") == "Bare has no program for a shell"
     assert Host().find_unsupported(variant("bare", "slow")) == "its runtime is not installed: pip install bare"
     with pytest.raises(DeviceError, match=r"artifacts for bare have no runner for a shell: Bare has no program"):
-        runner_bundle("bare")
+        build_runner_bundle("bare")
 
 
 def test_every_program_is_made_of_a_source_that_is_there() -> None:
     """mobile/runner has the engine of each, and what the emulated processor counts is what has one."""
     for name, backend in BACKENDS.items():
-        known = program_of(name)
+        known = find_program(name)
         assert backend.SPEC.emulated == (not isinstance(known, str))
         if not isinstance(known, str):
             assert (Path(__file__).parents[3] / "mobile" / "runner" / known[1].source).is_file()

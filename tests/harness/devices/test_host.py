@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from builder.bundle import Bundle
-from builder.bundle.tensors import golden_tensor, psnr_db
+from builder.bundle.tensors import measure_psnr_db, read_golden
 from harness.devices import DEVICES, find_devices, open_device
 from harness.devices.base import Device, Request
 from harness.errors import DeviceError, UsageError
@@ -24,14 +24,14 @@ def host() -> Iterator[Device]:
         yield device
 
 
-def request_for(root: Path, variant_id: str, **changes: object) -> Request:
+def make_request(root: Path, variant_id: str, **changes: object) -> Request:
     bundle = Bundle.open(root)
     golden, spec = bundle.manifest.goldens[0].inputs[0], bundle.manifest.inputs[0]
     variant = bundle.variant(variant_id)
     fields: dict[str, object] = {
         "artifact": bundle.path(variant.file),
         "variant": variant,
-        "inputs": {"image": golden_tensor(root, golden, spec)},
+        "inputs": {"image": read_golden(root, golden, spec)},
         "threads": 1,
         "warmup": 2,
         "runs": 7,
@@ -46,8 +46,8 @@ def test_both_runtimes_give_what_the_source_model_gives(
     host: Device, small_bundle: Path, variant: str, runtime: str
 ) -> None:
     """Outputs equal PyTorch's to at least 100 dB, XNNPACK executed, and every asked sample is there."""
-    measured = host.measure(request_for(small_bundle, variant))
-    assert psnr_db(measured.outputs["stylized"], converted().output, 1.0) >= 100
+    measured = host.measure(make_request(small_bundle, variant))
+    assert measure_psnr_db(measured.outputs["stylized"], converted().output, 1.0) >= 100
     assert (measured.runtime, measured.delegate_executed.value) == (runtime, "xnnpack")
     assert len(measured.latency_ns) == 7
     assert all(value > 0 for value in measured.latency_ns)
@@ -78,7 +78,7 @@ def test_a_broken_artifact_is_one_sentence(host: Device, small_bundle: Path, tmp
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\0" * 64)
     with pytest.raises(DeviceError, match="could not run variant tflite-fp32"):
-        host.measure(request_for(small_bundle, "tflite-fp32", artifact=broken))
+        host.measure(make_request(small_bundle, "tflite-fp32", artifact=broken))
 
 
 def test_a_crash_of_the_runtime_is_one_sentence(
@@ -90,18 +90,18 @@ def test_a_crash_of_the_runtime_is_one_sentence(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(DeviceError, match="crashed on variant tflite-fp32 \\(signal 11\\)"):
-        host.measure(request_for(small_bundle, "tflite-fp32"))
+        host.measure(make_request(small_bundle, "tflite-fp32"))
 
 
 def test_a_measurement_that_takes_too_long_is_ended(host: Device, small_bundle: Path) -> None:
     """The time limit kills the child and says so."""
     with pytest.raises(DeviceError, match=r"did not end within 0\.05 s"):
-        host.measure(request_for(small_bundle, "tflite-fp32", timeout_s=0.05))
+        host.measure(make_request(small_bundle, "tflite-fp32", timeout_s=0.05))
 
 
 def test_an_artifact_that_is_not_what_the_manifest_says_is_one_sentence(host: Device, small_bundle: Path) -> None:
     """Outputs of another shape than the manifest's are refused with both shapes."""
-    request = request_for(small_bundle, "tflite-fp32")
+    request = make_request(small_bundle, "tflite-fp32")
     output = request.variant.outputs[0].model_copy(update={"shape": (1, 3, 32, 32)})
     with pytest.raises(DeviceError, match=r"shape \(1, 3, 32, 32\); rebuild"):
         host.measure(dataclasses.replace(request, variant=request.variant.model_copy(update={"outputs": (output,)})))

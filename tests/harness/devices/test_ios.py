@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
-from harness.analysis.comparison import why_incomparable
+from harness.analysis.comparison import explain_incomparable
 from harness.cli import main
 from harness.devices import find_devices
 from harness.devices import open_device as opened_device
 from harness.devices.ios import app as ios_app
 from harness.devices.ios.device import open_device
 from harness.devices.ios.pymobile import list_connected
-from harness.devices.ios.simulator import LABEL, last_message
+from harness.devices.ios.simulator import LABEL, find_last_message
 from harness.devices.ios.xcrun import describe, give_advice
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.protocol import Protocol
@@ -22,12 +22,12 @@ from harness.records.run import read_jsonl
 from harness.session.session import run_session
 from tests.harness.devices.ios_standin import DEVICE, IDENTIFIER, UDID, play
 from tests.harness.devices.test_ios_faults import measure
-from tests.ios.bundles import coreml_bundle
+from tests.ios.bundles import make_coreml_bundle
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return coreml_bundle()
+    return make_coreml_bundle()
 
 
 def listed(kind: str) -> list[tuple[str, str]]:
@@ -107,8 +107,8 @@ def test_a_simulator_is_never_compared_with_a_device(
     assert (simulated.simulated, real.simulated) == (LABEL, None)
     for first, second in ((simulated, real), (real, simulated)):
         told = [run.simulated or "none" for run in (first, second)]
-        assert why_incomparable(first, second) == f"different simulation: {told[0]} and {told[1]}"
-    assert why_incomparable(simulated, simulated) is None
+        assert explain_incomparable(first, second) == f"different simulation: {told[0]} and {told[1]}"
+    assert explain_incomparable(simulated, simulated) is None
 
 
 def test_a_condition_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ def test_messages_become_reasons() -> None:
     assert give_advice("something\nelse.") == "something else"
     assert give_advice("") == "it said nothing"
     assert describe({"a": {"b": ["x", {"c": "y"}]}, "n": 3}) == "x y"
-    assert last_message('Filtering\n{"eventMessage": "one"}\n{"eventMessage": "the last"}') == "the last"
+    assert find_last_message('Filtering\n{"eventMessage": "one"}\n{"eventMessage": "the last"}') == "the last"
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ import pytest
 
 from builder import process
 from builder.bundle import Bundle
-from builder.bundle.tensors import golden_tensor
+from builder.bundle.tensors import read_golden
 from harness.analysis.verdict import check_golden
 from harness.cli import main
 from harness.devices import open_device
 from harness.devices.base import Measured, Request
 from harness.errors import DeviceError
 from tests.harness.devices.ios_standin import DEVICE, UDID, play, shorten
-from tests.ios.bundles import coreml_bundle
+from tests.ios.bundles import make_coreml_bundle
 
 LIMIT_S = 40.0  # of one faulty session on a busy machine; the limits inside are shortened to a second or two
 
@@ -120,7 +120,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     """One variant of the bundle, so that a fault is met once."""
-    whole = coreml_bundle()
+    whole = make_coreml_bundle()
     return Bundle(whole.root, whole.manifest.model_copy(update={"variants": whole.manifest.variants[:1]}))
 
 
@@ -134,7 +134,7 @@ def measure(bundle: Bundle, device_name: str, timeout_s: float = 60) -> list[Mea
                 Request(
                     artifact=bundle.path(variant.file),
                     variant=variant,
-                    inputs={t.name: golden_tensor(bundle.root, t, specs[t.name]) for t in golden.inputs},
+                    inputs={t.name: read_golden(bundle.root, t, specs[t.name]) for t in golden.inputs},
                     threads=2,
                     warmup=5,
                     runs=30,
@@ -216,7 +216,7 @@ def test_a_simulator_is_listened_to_while_the_app_runs(
 
 def test_no_run_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the app dies on one variant, the other's record is in the store, and the command ends with 6."""
-    whole = coreml_bundle()
+    whole = make_coreml_bundle()
     play(tmp_path, monkeypatch, "xcrun").fault("first:app-crash-late")
     store = tmp_path / "runs.jsonl"
     assert main(["run", str(whole.root), "-d", f"ios-simulator:{UDID}", "-o", str(store), "-q"]) == 6

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from harness.devices.runner.failure import why_no_result
+from harness.devices.runner.failure import explain_no_result
 from harness.errors import DeviceError
 from tests.emulated_phone import EmulatedPhone
-from tests.harness.devices.conftest import request_for
+from tests.harness.devices.conftest import make_request
 from tests.harness.devices.test_android_pins import opened
 from tests.small_models import SmallModels
 
@@ -38,7 +38,7 @@ COUNTERS = "\nedgebundle-counters\ncpu  1 2 3 4\ncat: /proc/stat: Permission den
 )  # fmt: skip
 def test_what_the_device_said_becomes_a_reason(status: int, said: str, words: str) -> None:
     """Each with status and signal; the counters around the benchmark, which may be denied, are not taken for its words."""
-    told = why_no_result(status, f"{COUNTERS}{said}\n")
+    told = explain_no_result(status, f"{COUNTERS}{said}\n")
     assert words in told
     assert "; " in told
     assert "cpu " not in told
@@ -59,7 +59,7 @@ def test_a_phone_that_does_not_run_it_says_why(
     """Over adb, from a real shell's status."""
     setattr(phone.faults, fault, value)
     with pytest.raises(DeviceError) as caught, opened(phone) as device:
-        device.measure(request_for(models, "tflite"))
+        device.measure(make_request(models, "tflite"))
     assert words in str(caught.value)
     assert "result lines" not in str(caught.value)
     assert phone.files == []

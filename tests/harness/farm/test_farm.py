@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.devices.android.apk import application_id
+from harness.devices.android.apk import read_application_id
 from harness.errors import UsageError
 from harness.farm import FARMS, write_job
 from harness.farm.imported import import_results
@@ -40,7 +40,7 @@ def apk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_application_id_is_read_from_the_compiled_manifest(apk: Path) -> None:
     """Without any Android tool."""
-    assert application_id(apk) == "org.example.farm"
+    assert read_application_id(apk) == "org.example.farm"
 
 
 @pytest.mark.parametrize("farm", sorted(FARMS))
@@ -117,7 +117,7 @@ def test_a_damaged_manifest_is_one_sentence(apk: Path, tmp_path: Path, cut: int)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("AndroidManifest.xml", content)
         try:
-            found = application_id(path)
+            found = read_application_id(path)
         except UsageError as error:
             found = str(error)
         assert found == "org.example.farm" or "is not an APK whose manifest can be read" in found

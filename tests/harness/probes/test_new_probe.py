@@ -9,7 +9,7 @@ import pytest
 
 from harness import probes
 from harness.devices import open_device
-from harness.probes import all_probes
+from harness.probes import list_probes
 from harness.probes.names import sample_names
 from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
@@ -62,9 +62,9 @@ def test_a_new_probe_is_read_kept_and_shown(
     adb_environment: AdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its one line in MODULES a phone's shell is asked, the record keeps the answer, samples and reports show it."""
-    before = len(all_probes())
+    before = len(list_probes())
     monkeypatch.setattr(probes, "MODULES", [*probes.MODULES, __name__])
-    assert len(all_probes()) == before + 2
+    assert len(list_probes()) == before + 2
     with EmulatedPhone(tmp_path / "phone", PIXEL) as phone:
         adb_environment.connect(phone.address)
         with open_device(f"android:{phone.address}") as device:
@@ -84,9 +84,9 @@ def test_a_new_probe_is_read_kept_and_shown(
 
 def test_every_probe_has_a_name_of_its_own() -> None:
     """No two share a name or a field, and each field is one of a state."""
-    named = [probe.name for probe in all_probes()]
+    named = [probe.name for probe in list_probes()]
     assert len(named) == len(set(named))
     state = make_run().conditions_start
-    fields = [probe.field for probe in all_probes() if probe.field is not None]
+    fields = [probe.field for probe in list_probes() if probe.field is not None]
     assert len(fields) == len(set(fields))
     assert [field for field in fields if not hasattr(state, field)] == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probes.power import battery_current, battery_voltage
+from harness.probes.power import read_battery_current, read_battery_voltage
 
 LINES = st.lists(
     st.sampled_from(
@@ -32,8 +32,8 @@ LINES = st.lists(
 )
 def test_units_and_names_of_vendors(text: str, volts: float, amperes: float) -> None:
     """Millionths and thousandths, the names of gauges, and never the charger's own voltage."""
-    assert battery_voltage(text).value == pytest.approx(volts)
-    assert battery_current(text).value == pytest.approx(amperes)
+    assert read_battery_voltage(text).value == pytest.approx(volts)
+    assert read_battery_current(text).value == pytest.approx(amperes)
 
 
 @pytest.mark.parametrize(
@@ -48,19 +48,19 @@ def test_units_and_names_of_vendors(text: str, volts: float, amperes: float) -> 
 )
 def test_what_is_no_current_has_a_reason(told: str, words: str) -> None:
     """Sentinels, refusals and other texts are null with the reason."""
-    reading = battery_current(f"battery\tcurrent_now\t{told}\n")
+    reading = read_battery_current(f"battery\tcurrent_now\t{told}\n")
     assert reading.value is None
     assert words in str(reading.reason)
 
 
 def test_a_phone_without_a_gauge() -> None:
     """No file at all is told as such."""
-    assert battery_voltage("").reason == "no fuel gauge tells voltage_now"
+    assert read_battery_voltage("").reason == "no fuel gauge tells voltage_now"
 
 
 @given(LINES)
 def test_no_text_gives_an_impossible_value(text: str) -> None:
     """Whatever is printed, a value is within what a battery can be and never the 0 of an absent sensor."""
-    for reading, low, high in ((battery_voltage(text), 2.0, 30.0), (battery_current(text), -20.0, 20.0)):
+    for reading, low, high in ((read_battery_voltage(text), 2.0, 30.0), (read_battery_current(text), -20.0, 20.0)):
         assert reading.reason if reading.value is None else low <= reading.value <= high
         assert reading.value != 0

@@ -9,18 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.android.state import device_info, emulator_label, parse_properties
-from harness.probes.battery import STOPPED, battery_fields, battery_percent, battery_temperature, parse_charging
-from harness.probes.headroom import thermal_headroom
+from harness.devices.android.state import find_emulator_label, make_device_info, parse_properties
+from harness.probes.battery import (
+    STOPPED,
+    parse_battery_fields,
+    parse_charging,
+    read_battery_percent,
+    read_battery_temperature,
+)
+from harness.probes.headroom import read_thermal_headroom
 from harness.probes.temperature import (
     OVERRIDDEN,
     Named,
     Sensor,
-    device_temperature,
-    die_temperature,
-    service_sensors,
-    thermal_status,
-    zone_sensors,
+    choose_device_temperature,
+    choose_die_temperature,
+    read_service_sensors,
+    read_thermal_status,
+    read_zone_sensors,
 )
 from harness.protocol import Wanted
 from harness.records.run import Reading
@@ -37,7 +43,7 @@ def text(name: str) -> str:
 
 
 def warm(name: str, battery: Reading = NONE) -> Named:
-    return device_temperature(service_sensors(text(name)), battery, [])
+    return choose_device_temperature(read_service_sensors(text(name)), battery, [])
 
 
 @pytest.mark.parametrize(
@@ -61,11 +67,11 @@ def test_thermal_services(
     name: str, status: float | None, celsius: float | None, of: str | None, die: float | None
 ) -> None:
     """Skin, else battery, never the die; volts and percents that the service lists beside are no temperatures."""
-    sensors = service_sensors(text(name))
-    found = device_temperature(sensors, NONE, [])
+    sensors = read_service_sensors(text(name))
+    found = choose_device_temperature(sensors, NONE, [])
     assert (found.reading.value, found.of.value) == (celsius, of)
-    assert thermal_status(text(name)).value == status
-    assert die_temperature(sensors, []).reading.value == die
+    assert read_thermal_status(text(name)).value == status
+    assert choose_die_temperature(sensors, []).reading.value == die
 
 
 def test_a_service_that_lists_the_die_alone_leaves_the_gate_to_the_battery() -> None:
@@ -77,13 +83,15 @@ def test_a_service_that_lists_the_die_alone_leaves_the_gate_to_the_battery() -> 
 
 def test_thresholds_in_the_spelling_of_the_hal() -> None:
     """Severe throttling of the skin begins at 52 degrees there: 44.637 are a headroom of 0.75."""
-    assert thermal_headroom("", text("thermal_hal2_objects_throttled.txt")).value == pytest.approx(0.7546, abs=1e-4)
+    assert read_thermal_headroom("", text("thermal_hal2_objects_throttled.txt")).value == pytest.approx(
+        0.7546, abs=1e-4
+    )
     counted_from_1 = text("thermal_type_names.txt") + (
         "\tTemperatureThreshold{mType=4, mName=TYPE_SKIN, mHotThrottlingThresholds=[NaN, 40.0, 43.0, 55.3]}\n"
         "\tTemperatureThreshold{mType=3, mName=TYPE_BATTERY, mHotThrottlingThresholds=[NaN, 40.0, 43.0, 45.0]}\n"
     )
-    assert thermal_headroom("", counted_from_1).value == 0.0
-    assert thermal_headroom("", text("thermal_qualcomm_bcl.txt")).value == pytest.approx(
+    assert read_thermal_headroom("", counted_from_1).value == 0.0
+    assert read_thermal_headroom("", text("thermal_qualcomm_bcl.txt")).value == pytest.approx(
         1 - (40 - 33.136) / 30, abs=1e-4
     )
 
@@ -113,8 +121,8 @@ def test_thresholds_in_the_spelling_of_the_hal() -> None:
 )
 def test_batteries(name: str, level: float | None, celsius: float | None, state: str) -> None:
     """Level, temperature and source; a temperature of exactly 0 is that of no sensor."""
-    assert battery_percent(text(name)).value == level
-    assert battery_temperature(text(name)).value == (None if celsius is None else pytest.approx(celsius))
+    assert read_battery_percent(text(name)).value == level
+    assert read_battery_temperature(text(name)).value == (None if celsius is None else pytest.approx(celsius))
     assert parse_charging(text(name)).value == state
 
 
@@ -122,23 +130,26 @@ def test_batteries(name: str, level: float | None, celsius: float | None, state:
 def test_a_battery_of_millivolts_is_none(millivolts: int) -> None:
     """A box without a battery tells one of 13 mV: neither its level nor its temperature means anything."""
     dump = text("battery_full_usb.txt").replace("4352", str(millivolts))
-    assert battery_percent(dump).value is None
-    assert f"{millivolts} mV, which is none" in str(battery_temperature(dump).reason)
-    assert battery_percent(text("battery_full_usb.txt").replace("4352", "4")).value == 100  # whole volts
+    assert read_battery_percent(dump).value is None
+    assert f"{millivolts} mV, which is none" in str(read_battery_temperature(dump).reason)
+    assert read_battery_percent(text("battery_full_usb.txt").replace("4352", "4")).value == 100  # whole volts
 
 
 def test_what_was_set_by_hand_is_no_state_and_is_not_measured_under() -> None:
     """A battery whose updates were stopped and a status that is overridden: null, with the command that ends it, and not waited past."""
     frozen = text("battery_full_usb.txt").replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
     assert (
-        battery_percent(frozen).reason == battery_temperature(frozen).reason == parse_charging(frozen).reason == STOPPED
+        read_battery_percent(frozen).reason
+        == read_battery_temperature(frozen).reason
+        == parse_charging(frozen).reason
+        == STOPPED
     )
     faked = text("thermal_samsung_aidl.txt").replace("IsStatusOverride: false", "IsStatusOverride: true")
-    assert thermal_status(faked).reason == OVERRIDDEN
-    state = conditions().model_copy(update={"thermal_status": thermal_status(faked)})
+    assert read_thermal_status(faked).reason == OVERRIDDEN
+    state = conditions().model_copy(update={"thermal_status": read_thermal_status(faked)})
     assert find_unmet(state, Wanted(max_thermal_status=0), None) == OVERRIDDEN
     assert find_unmet(state, Wanted(), None) is None
-    state = conditions().model_copy(update={"battery_percent": battery_percent(frozen)})
+    state = conditions().model_copy(update={"battery_percent": read_battery_percent(frozen)})
     assert find_unmet(state, Wanted(min_battery_percent=20), None) == STOPPED
 
 
@@ -154,8 +165,8 @@ def test_zones_by_their_names(name: str, skin: set[str], die: set[str]) -> None:
     """Each alone: the skin's zones are the phone's temperature, the processors' are the die's, and others are neither."""
     found: dict[str, set[str]] = {"skin": set(), "die": set()}
     for zone in text(name).split():
-        sensors = zone_sensors(f"{zone}\t31000\n")
-        for told in (device_temperature([], NONE, sensors).of, die_temperature([], sensors).of):
+        sensors = read_zone_sensors(f"{zone}\t31000\n")
+        for told in (choose_device_temperature([], NONE, sensors).of, choose_die_temperature([], sensors).of):
             what, _, sensor = (told.value or "none ").partition(" ")
             found.setdefault(what, set()).add(sensor)
     assert (found["skin"], found["die"]) == (skin, die)
@@ -166,10 +177,10 @@ def test_zones_by_their_names(name: str, skin: set[str], die: set[str]) -> None:
 )
 def test_a_zone_that_is_no_temperature_is_none(zone: str) -> None:
     """A state of charge of 87 is not 87 degrees, of nothing."""
-    sensors = zone_sensors(f"{zone}\t87\n")
-    assert device_temperature([], NONE, sensors).reading.value is None
-    assert die_temperature([], sensors).reading.value is None
-    assert die_temperature([], zone_sensors("soc_thermal\t45000\n")).reading.value == 45
+    sensors = read_zone_sensors(f"{zone}\t87\n")
+    assert choose_device_temperature([], NONE, sensors).reading.value is None
+    assert choose_die_temperature([], sensors).reading.value is None
+    assert choose_die_temperature([], read_zone_sensors("soc_thermal\t45000\n")).reading.value == 45
 
 
 HARDWARE = sorted(path.name for path in REAL.glob("properties_*.txt") if "redroid" not in path.name)
@@ -178,7 +189,7 @@ HARDWARE = sorted(path.name for path in REAL.glob("properties_*.txt") if "redroi
 @pytest.mark.parametrize("name", HARDWARE)
 def test_phones_are_no_emulators(name: str) -> None:
     """Phones, TVs and headsets, an Android that somebody else built and a generic image too: all run on hardware."""
-    assert emulator_label(parse_properties(text(name))) is None
+    assert find_emulator_label(parse_properties(text(name))) is None
 
 
 @pytest.mark.parametrize(
@@ -196,14 +207,14 @@ def test_phones_are_no_emulators(name: str) -> None:
 )
 def test_devices_by_their_properties(name: str, model: str | None, system: str | None) -> None:
     """What a device is, or that it does not say so."""
-    info = device_info("android", "S", parse_properties(text(name)))
+    info = make_device_info("android", "S", parse_properties(text(name)))
     assert (info.model.value, info.os.value) == (model, system)
 
 
 @pytest.mark.parametrize("name", ["properties_redroid_12.txt", "properties_redroid_14.txt"])
 def test_android_in_a_container_is_an_emulator(name: str) -> None:
     """By its hardware, or by its brand alone."""
-    assert emulator_label(parse_properties(text(name))) is not None
+    assert find_emulator_label(parse_properties(text(name))) is not None
 
 
 @pytest.mark.parametrize(
@@ -220,7 +231,7 @@ def test_android_in_a_container_is_an_emulator(name: str) -> None:
 )
 def test_who_is_an_emulator(properties: dict[str, str], emulator: bool) -> None:
     """Virtual machines on computers and Android in a container are; phones are not."""
-    assert (emulator_label(properties) is not None) == emulator
+    assert (find_emulator_label(properties) is not None) == emulator
 
 
 def mutilated(count: int) -> Iterator[str]:
@@ -256,19 +267,19 @@ def mutilated(count: int) -> Iterator[str]:
 def test_no_mutilated_output_gives_an_impossible_number() -> None:
     """Whatever a device prints, each reading is within what its quantity can be, or null with a reason; nothing raises."""
     for dump in mutilated(CASES):
-        sensors: list[Sensor] = service_sensors(dump)
-        zones = zone_sensors(dump.replace(":", "\t").replace("=", "\t"))
-        cell = battery_temperature(dump)
+        sensors: list[Sensor] = read_service_sensors(dump)
+        zones = read_zone_sensors(dump.replace(":", "\t").replace("=", "\t"))
+        cell = read_battery_temperature(dump)
         told = [
-            (device_temperature(sensors, cell, zones).reading, -40, 150),
-            (die_temperature(sensors, zones).reading, -40, 150),
-            (thermal_status(dump), 0, 6),
-            (battery_percent(dump), 0, 100),
+            (choose_device_temperature(sensors, cell, zones).reading, -40, 150),
+            (choose_die_temperature(sensors, zones).reading, -40, 150),
+            (read_thermal_status(dump), 0, 6),
+            (read_battery_percent(dump), 0, 100),
             (cell, -40, 100),
-            (thermal_headroom(dump, dump), 0, 10),
+            (read_thermal_headroom(dump, dump), 0, 10),
         ]
         for reading, low, high in told:
             assert reading.reason if reading.value is None else low <= reading.value <= high, dump
         assert parse_charging(dump).value or parse_charging(dump).reason
-        assert isinstance(battery_fields(dump), dict)
-        emulator_label(parse_properties(dump))
+        assert isinstance(parse_battery_fields(dump), dict)
+        find_emulator_label(parse_properties(dump))

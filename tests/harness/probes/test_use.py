@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.processor_use import add_up, fastest_domain, load_beside, mean_clock, top_share
-from harness.probes.counters import app_use, count, parse_use
-from harness.probes.headroom import thermal_headroom
-from harness.probes.load import app_time, background_load, load_average, own_time, processor_time
-from harness.probes.screen import airplane_mode, parse_screen
-from harness.probes.time_in_state import time_in_state
+from harness.analysis.processor_use import add_up, average_clock, find_fastest_domain, load_beside, measure_top_share
+from harness.probes.counters import count, measure_app_use, parse_use
+from harness.probes.headroom import read_thermal_headroom
+from harness.probes.load import load_average, measure_background_load, read_app_time, read_own_time, read_processor_time
+from harness.probes.screen import parse_screen, read_airplane_mode
+from harness.probes.time_in_state import measure_time_in_state
 from harness.records.run import Reading
 from tests.harness.runs import make_run
 
@@ -40,7 +40,7 @@ def seconds(value: float) -> Reading:
 
 def test_headroom_in_the_phones_own_words() -> None:
     """What the command answers counts, whatever the sensors are."""
-    reading = thermal_headroom(
+    reading = read_thermal_headroom(
         "Headroom in 0 seconds: 0.5333334\n", recording("thermalservice_thresholds_synthetic.txt")
     )
     assert (reading.value, reading.unit) == (0.5333334, "headroom")
@@ -50,10 +50,10 @@ def test_headroom_by_the_thresholds_of_the_skin() -> None:
     """Without the command: 30 degrees below the limit of severe throttling are 0, of several skin sensors the nearest counts."""
     dump = recording("thermalservice_thresholds_synthetic.txt")
     help_text = "Thermal service (thermalservice) commands:\n  help\n    Print this help text.\n"
-    assert thermal_headroom(help_text, dump).value == pytest.approx(1 - (45 - 31.5) / 30)
+    assert read_thermal_headroom(help_text, dump).value == pytest.approx(1 - (45 - 31.5) / 30)
     hotter = dump.replace("mValue=33.0, mType=3", "mValue=57.0, mType=3")
-    assert thermal_headroom("", hotter).value == pytest.approx(1.1)
-    assert thermal_headroom("", dump.replace("mValue=31.5", "mValue=9.0")).value == pytest.approx(0.3)
+    assert read_thermal_headroom("", hotter).value == pytest.approx(1.1)
+    assert read_thermal_headroom("", dump.replace("mValue=31.5", "mValue=9.0")).value == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_headroom_by_the_thresholds_of_the_skin() -> None:
 )
 def test_a_phone_without_headroom_says_why(said: str, dump: str, why: str) -> None:
     """NaN, no service, no thresholds (a recorded Samsung), a sentinel."""
-    reading = thermal_headroom(said, recording(dump) if dump else "")
+    reading = read_thermal_headroom(said, recording(dump) if dump else "")
     assert reading.value is None
     assert why in str(reading.reason)
 
@@ -76,9 +76,9 @@ def test_a_skin_that_tells_no_temperature() -> None:
     """Thresholds alone give no headroom, with the sensor's own reason."""
     dump = recording("thermalservice_thresholds_synthetic.txt")
     silent = dump.replace("mValue=31.5", "mValue=NaN").replace("mValue=33.0", "mValue=0.0")
-    assert "VIRTUAL-SKIN" in str(thermal_headroom("", silent).reason)
+    assert "VIRTUAL-SKIN" in str(read_thermal_headroom("", silent).reason)
     assert "no temperature of it" in str(
-        thermal_headroom("", dump.replace("mType=3, mName=VIRTUAL", "mType=3, mName=V", 3)).reason
+        read_thermal_headroom("", dump.replace("mType=3, mName=VIRTUAL", "mType=3, mName=V", 3)).reason
     )
 
 
@@ -89,10 +89,10 @@ def test_counters_of_a_pass() -> None:
     assert (small.policy, small.cpus, small.mhz, small.seconds) == ("policy0", "0 1 2 3", (300.0, 1803.0), (0.0, 2.0))
     assert (denied.cpus, denied.mhz, denied.reason) == ("4 5 6", (), "not readable from the shell (permission denied)")
     assert (big.mhz, big.seconds) == ((500.0, 1826.0, 2802.0), (0.1, 0.4, 1.5))
-    assert mean_clock(big).value == pytest.approx((0.1 * 500 + 0.4 * 1826 + 1.5 * 2802) / 2, abs=0.05)
-    assert top_share(big).value == 75
-    assert mean_clock(denied).reason == denied.reason
-    assert fastest_domain(use) == big
+    assert average_clock(big).value == pytest.approx((0.1 * 500 + 0.4 * 1826 + 1.5 * 2802) / 2, abs=0.05)
+    assert measure_top_share(big).value == 75
+    assert average_clock(denied).reason == denied.reason
+    assert find_fastest_domain(use) == big
     assert (use.passed_s.value, use.busy_s.value, use.own_s.value) == (17.5, 5.0, 4.0)
     assert load_beside(make_run(processor_use=use)).value == pytest.approx(100 / 17.5, abs=0.01)
 
@@ -128,7 +128,7 @@ def test_nothing_is_read_while_the_benchmark_runs() -> None:
 )
 def test_impossible_processor_times(before: str, after: str, why: str) -> None:
     """Counters that stand still, run backwards, jump or are not there."""
-    for reading in processor_time(before, after):
+    for reading in read_processor_time(before, after):
         assert reading.value is None
         assert why in str(reading.reason)
 
@@ -145,7 +145,7 @@ def test_impossible_processor_times(before: str, after: str, why: str) -> None:
 )
 def test_impossible_times_at_a_clock(before: str, after: str, why: str) -> None:
     """Each is a domain with a reason, no numbers."""
-    (state,) = time_in_state(before, after)
+    (state,) = measure_time_in_state(before, after)
     assert (state.mhz, state.seconds) == ((), ())
     assert why in str(state.reason)
 
@@ -154,11 +154,14 @@ def test_load_average_and_times() -> None:
     """The first of the three averages; what children used, in bash's and mksh's forms; a process whose name has brackets."""
     assert load_average("3.20 2.75 2.60 2/1830 4711\n").value == 3.2
     assert "denied" in str(load_average("cat: /proc/loadavg: Permission denied").reason)
-    assert own_time("0m0.02s 0m0.01s\n1m1.00s 0m0.20s\n").value == pytest.approx(61.2)
-    assert own_time("0m0,02s\t0m0,01s\n0m1,5s\t0m0,25s\n").value == pytest.approx(1.75)
+    assert read_own_time("0m0.02s 0m0.01s\n1m1.00s 0m0.20s\n").value == pytest.approx(61.2)
+    assert read_own_time("0m0,02s\t0m0,01s\n0m1,5s\t0m0,25s\n").value == pytest.approx(1.75)
     process = "4711 (a) S 1 (b) S 1 2 0 0 -1 1077952832 5 0 0 0 100 20 0 0 10 -10\n"
-    assert app_time(process).value == 1.2
-    assert app_time("cat: /proc//stat: No such file or directory\ncpu 1 2 3 4 5 6 7 8 9 10 11 12 13 14\n").value is None
+    assert read_app_time(process).value == 1.2
+    assert (
+        read_app_time("cat: /proc//stat: No such file or directory\ncpu 1 2 3 4 5 6 7 8 9 10 11 12 13 14\n").value
+        is None
+    )
 
 
 def test_load_beside_an_app() -> None:
@@ -167,7 +170,7 @@ def test_load_beside_an_app() -> None:
         "cpu  100 0 0 100\n",
         "cpu  400 0 0 400\nedgebundle-times\n7 (x) S 1 2 0 0 -1 5 5 0 0 0 200 40 0 0\n",
     )
-    use = app_use(before, after)
+    use = measure_app_use(before, after)
     assert (use.passed_s.value, use.busy_s.value, use.own_s.value) == (6.0, 3.0, 2.4)
     assert load_beside(make_run(processor_use=use)).value == 10
     assert "does not tell" in str(load_beside(make_run()).reason)
@@ -175,10 +178,10 @@ def test_load_beside_an_app() -> None:
 
 def test_load_has_limits() -> None:
     """A benchmark that used more than all is rounding; a pass that is too short tells nothing."""
-    assert background_load(seconds(10), seconds(4), seconds(4.02)).value == 0
-    assert background_load(seconds(10), seconds(4), seconds(1)).value == 30
-    assert "too short" in str(background_load(seconds(0.1), seconds(0.1), seconds(0)).reason)
-    assert background_load(Reading(unit="s", reason="why"), seconds(1), seconds(0)).reason == "why"
+    assert measure_background_load(seconds(10), seconds(4), seconds(4.02)).value == 0
+    assert measure_background_load(seconds(10), seconds(4), seconds(1)).value == 30
+    assert "too short" in str(measure_background_load(seconds(0.1), seconds(0.1), seconds(0)).reason)
+    assert measure_background_load(Reading(unit="s", reason="why"), seconds(1), seconds(0)).reason == "why"
 
 
 def test_parts_of_lasting_load_are_added_up() -> None:
@@ -218,24 +221,24 @@ def test_screen(text: str, state: str | None) -> None:
 
 def test_airplane_mode() -> None:
     """On, off, and a device that never set it."""
-    assert [airplane_mode(text).value for text in ("1\n", " 0 \n", "null\n", "")] == ["on", "off", None, None]
-    assert airplane_mode("null\n").reason == "the setting airplane_mode_on says 'null'"
+    assert [read_airplane_mode(text).value for text in ("1\n", " 0 \n", "null\n", "")] == ["on", "off", None, None]
+    assert read_airplane_mode("null\n").reason == "the setting airplane_mode_on says 'null'"
 
 
 @given(dumps, dumps)
 def test_no_text_gives_an_impossible_value(first: str, second: str) -> None:
     """Whatever is printed before and after a pass, each value is within its limits or null with a reason."""
     use = parse_use(f"\nedgebundle-counters\n{first}\nedgebundle-counters\n{second}")
-    app = app_use(first, second)
+    app = measure_app_use(first, second)
     readings = [
-        (thermal_headroom(first, second), 0.0, 10.0),
+        (read_thermal_headroom(first, second), 0.0, 10.0),
         (load_average(first), 0.0, 1e5),
         (load_beside(make_run(processor_use=use)), 0.0, 100.0),
         *((reading, 0.0, 1e13) for each in (use, app) for reading in (each.passed_s, each.busy_s, each.own_s)),
-        *((mean_clock(state), 1.0, 10_000.0) for state in use.time_in_state),
-        *((top_share(state), 0.0, 100.0) for state in use.time_in_state),
+        *((average_clock(state), 1.0, 10_000.0) for state in use.time_in_state),
+        *((measure_top_share(state), 0.0, 100.0) for state in use.time_in_state),
     ]
     for reading, low, high in readings:
         assert reading.reason if reading.value is None else low <= reading.value <= high
     assert parse_screen(first).value in (None, "on", "off")
-    assert airplane_mode(first).value in (None, "on", "off")
+    assert read_airplane_mode(first).value in (None, "on", "off")

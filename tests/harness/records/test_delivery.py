@@ -17,7 +17,7 @@ from builder.bundle import parse_manifest
 from harness.cli import main
 from harness.errors import StoreError
 from harness.records.delivery import delivering, send_leftovers
-from harness.records.outbox import outbox_of, outboxes_of
+from harness.records.outbox import list_outboxes, open_outbox
 from harness.records.run import Run
 from harness.records.store import Store, open_store, read_runs
 from tests.harness.postgres import Postgres
@@ -82,7 +82,7 @@ def test_a_file_that_is_deleted_in_the_middle_has_all_records_in_the_end(
             delivery.append(make_run(id=str(number)), (PICTURE,))
     store.close()
     assert sorted(ids(str(where))) == ["0", "1", "2", "3"]
-    assert outboxes_of(store.name) == []
+    assert list_outboxes(store.name) == []
     if name.endswith(".sqlite"):
         store = open_store(str(where))
         assert store.pictures("0") == (PICTURE,)
@@ -99,7 +99,7 @@ def test_a_database_that_restarts_loses_nothing_and_ends_nothing() -> None:
             server.stop()
             start = time.monotonic()
             for number in range(10, 20):
-                outbox_of(store.name, "other").put(make_run(id=str(number)))
+                open_outbox(store.name, "other").put(make_run(id=str(number)))
             assert time.monotonic() - start < 60
             time.sleep(3)
             server.start()
@@ -140,7 +140,7 @@ def test_a_store_that_stays_away_is_told_with_where_the_records_are(
     with caplog.at_level(logging.WARNING), pytest.raises(StoreError, match="4 records are not in") as caught:
         session()
     store.close()
-    folder = outboxes_of(store.name)[0].folder
+    folder = list_outboxes(store.name)[0].folder
     assert f"they are safe in {folder}" in str(caught.value)
     other = str(tmp_path / "other.sqlite")
     assert main(["farm", "--import", str(folder), "-o", other]) == 0

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from harness.errors import StoreError
 from harness.records.run import SCHEMA as RECORD
 from harness.records.run import Run, parse_run, read_jsonl
-from tests.harness.runs import counted_run, make_run
+from tests.harness.runs import make_counted_run, make_run
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "formats" / "run-record.schema.json"
 
 
-@pytest.mark.parametrize("run", [make_run(), counted_run(123_456)])
+@pytest.mark.parametrize("run", [make_run(), make_counted_run(123_456)])
 def test_record_survives_its_line(run: Run) -> None:
     """What is written as one line of JSON is read back equal."""
     line = run.to_json()

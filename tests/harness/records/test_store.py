@@ -12,13 +12,13 @@ import pytest
 
 from builder.bundle import Manifest, parse_manifest
 from harness.errors import StoreError
-from harness.records.pictures import Picture, png_bytes
+from harness.records.pictures import Picture, encode_png
 from harness.records.store import open_store, read_runs
-from harness.records.store.sql import SqlStore, sqlite_url
+from harness.records.store.sql import SqlStore, make_sqlite_url
 from tests.harness.runs import make_run
 
 ROOT = Path(__file__).parents[3]
-PICTURE = Picture(role="output", name="stylized", png=png_bytes(np.zeros((4, 4, 3), np.uint8)))
+PICTURE = Picture(role="output", name="stylized", png=encode_png(np.zeros((4, 4, 3), np.uint8)))
 
 # appends without end, and says so after each append has returned
 WRITER = """
@@ -122,7 +122,7 @@ def test_only_an_unfinished_record_is_passed_over(tmp_path: Path) -> None:
 def test_a_locked_store_is_said_and_stays_intact(tmp_path: Path) -> None:
     """While another program holds the file, appending ends within its wait with a StoreError; afterwards it works."""
     path = tmp_path / "runs.sqlite"
-    store = SqlStore(sqlite_url(path), create=True, lock_wait_s=0.1)
+    store = SqlStore(make_sqlite_url(path), create=True, lock_wait_s=0.1)
     store.append(make_run(id="before"))
     other = sqlite3.connect(path)
     other.execute("begin exclusive")
@@ -138,13 +138,13 @@ def test_a_locked_store_is_said_and_stays_intact(tmp_path: Path) -> None:
 def test_a_locked_store_cannot_be_opened_for_ever(tmp_path: Path) -> None:
     """Opening a store that another program holds exclusively is a StoreError too."""
     path = tmp_path / "runs.sqlite"
-    SqlStore(sqlite_url(path), create=True).close()
+    SqlStore(make_sqlite_url(path), create=True).close()
     other = sqlite3.connect(path)
     other.execute("pragma locking_mode=exclusive")
     other.execute("begin exclusive")
     other.execute("create table held (x)")
     with pytest.raises(StoreError, match="locked by another program"):
-        SqlStore(sqlite_url(path), create=True, lock_wait_s=0.1)
+        SqlStore(make_sqlite_url(path), create=True, lock_wait_s=0.1)
     other.close()
 
 

@@ -10,9 +10,9 @@ import pytest
 from harness.cli import main
 from harness.records.run import GoldenResult, Run
 from harness.records.store import open_store
-from harness.report.matrix import matrix_of
+from harness.report.matrix import make_matrix
 from harness.report.model import load_report
-from tests.harness.runs import counted_run, device, make_run
+from tests.harness.runs import device, make_counted_run, make_run
 
 WRONG = GoldenResult(id="0", passed=False, psnr_db=9.0, max_abs_error=0.9, min_psnr_db=45.0)
 
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Path:
         measured("B", "fp32", 20),
         measured("B", "int8", 1, golden=WRONG),
     ]
-    runs += [measured("B", "fp16", 15), counted_run(1000, id="counted", variant="fp32")]
+    runs += [measured("B", "fp16", 15), make_counted_run(1000, id="counted", variant="fp32")]
     opened = open_store(str(tmp_path / "runs.sqlite"), create=True)
     for run in runs:
         opened.append(run)
@@ -49,7 +49,7 @@ def store(tmp_path: Path) -> Path:
 def test_factors_are_against_one_variant_on_the_same_device(store: Path) -> None:
     """10 and 4 ms are x1.00 and x0.40; a wrong output and what was not measured have no number."""
     opened = open_store(str(store))
-    found = matrix_of(load_report(opened).entries, {})
+    found = make_matrix(load_report(opened).entries, {})
     opened.close()
     assert found is not None
     assert (found.reference, found.variants) == ("fp32", ("fp32", "int8", "fp16"))

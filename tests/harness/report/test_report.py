@@ -16,15 +16,15 @@ from PIL import Image
 
 from builder.bundle import parse_manifest
 from harness.analysis.verdict import judge
-from harness.records.pictures import make_difference, source_variant
+from harness.records.pictures import find_source_variant, make_difference
 from harness.records.run import ProcessorUse, Reading, Run, Sample, TextReading, TimeInState
 from harness.records.store import open_store
 from harness.report import make_report
 from harness.report.text import format_milliseconds, format_significant, format_size
 from harness.statistics import summarize
 from tests.harness.browser import chromium
-from tests.harness.phone_model import PhoneModel, session, sustained_run
-from tests.harness.runs import conditions, counted_run, device, make_run
+from tests.harness.phone_model import PhoneModel, draw_sustained_run, session
+from tests.harness.runs import conditions, device, make_counted_run, make_run
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,9 @@ def report_file(measured_store: str, tmp_path_factory: pytest.TempPathFactory) -
     shutil.copy(measured_store, folder / "runs.sqlite")
     store = open_store(str(folder / "runs.sqlite"), create=True)
     first = next(iter(store.runs()))
-    store.append(counted_run(94_206_111, bundle_sha256=first.bundle_sha256, id="counted"), store.pictures(first.id))
+    store.append(
+        make_counted_run(94_206_111, bundle_sha256=first.bundle_sha256, id="counted"), store.pictures(first.id)
+    )
     (folder / "report.html").write_text(make_report(store, "html"), encoding="utf-8")
     store.close()
     return folder / "report.html"
@@ -175,7 +177,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.append(judge(lost.model_copy(update={"delegate_executed": TextReading(value="cpu")})))
     phone = device("android", "R5CT")
     for variant, level, heat in (("fast", 40e6, 34.0), ("even", 46e6, 12.0)):
-        lasting = sustained_run(
+        lasting = draw_sustained_run(
             3, level, 12, heat, variant=variant, id=f"long {variant}", device=phone, bundle_sha256="4" * 64
         )
         off = conditions(30.0).model_copy(update={"charging": TextReading(value="discharging")})
@@ -279,7 +281,7 @@ def test_a_phones_processors_and_modes_are_shown(tmp_path: Path) -> None:
 
 def test_headroom_is_on_the_time_axis(tmp_path: Path) -> None:
     """A run under lasting load shows the headroom that the app sampled between temperature and clocks."""
-    run = sustained_run(1, 5e6, 4, 24, id="lasting", variant="tflite-fp32")
+    run = draw_sustained_run(1, 5e6, 4, 24, id="lasting", variant="tflite-fp32")
     samples = [
         Sample(t_s=t, probe="thermal_headroom", value=0.4 + t / 1000, unit="headroom") for t in range(0, 240, 10)
     ]
@@ -337,12 +339,12 @@ def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
 def test_the_source_model_is_shown_by_a_variant_that_equals_it(unopened_bundle: Path) -> None:
     """The closest variant stands for the source model where 8 bits cannot tell them apart, and none does otherwise."""
     manifest = parse_manifest((unopened_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
-    assert source_variant(manifest) == "tflite-fp32"
+    assert find_source_variant(manifest) == "tflite-fp32"
     poor = tuple(
         v.model_copy(update={"quality": v.quality.model_copy(update={"psnr_db_worst": 60.0})})
         for v in manifest.variants
     )
-    assert source_variant(manifest.model_copy(update={"variants": poor})) is None
+    assert find_source_variant(manifest.model_copy(update={"variants": poor})) is None
 
 
 def test_difference_is_amplified_by_what_it_says() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.analysis.session_verdict import session_verdicts
+from harness.analysis.session_verdict import judge_sessions
 from harness.records.run import OpDevice, Reading, Sample
 from harness.report.cards import make_card
-from harness.report.model import Entry, summary_of
-from harness.report.text import op_devices
+from harness.report.model import Entry, summarize_run
+from harness.report.text import describe_op_devices
 from harness.report.view import Gallery
 from tests.harness.runs import device, make_run
 
@@ -20,7 +20,7 @@ OPS = (
 def test_the_ops_that_left_the_neural_engine_are_named() -> None:
     """The device with most ops first; of the others each op, so that a reader sees what really ran where."""
     run = make_run(backend="coreml", op_devices=OPS)
-    assert op_devices(run) == "neural engine 20; cpu 3 (ios16.cast x 2, ios16.softmax)"
+    assert describe_op_devices(run) == "neural engine 20; cpu 3 (ios16.cast x 2, ios16.softmax)"
 
 
 def test_a_card_tells_compiling_and_power_mode() -> None:
@@ -32,13 +32,13 @@ def test_a_card_tells_compiling_and_power_mode() -> None:
         compile_ns=Reading(value=81_000_000, unit="ns"),
         samples=(Sample(t_s=0.5, probe="low_power_mode", value=1, unit="flag"),),
     )
-    (verdict,) = session_verdicts([run])
+    (verdict,) = judge_sessions([run])
     entry = Entry(
         run=run,
         name=run.variant,
         verdict=verdict,
         rounds=1,
-        summary=summary_of(run),
+        summary=summarize_run(run),
         level=None,
         variant=None,
         pictures=(),

@@ -13,13 +13,13 @@ from harness.analysis.verdict import judge
 from harness.records.run import Run, TextReading
 from harness.records.store import open_store
 from harness.report import make_report, svg
-from harness.report.curves import Trace, history_plot
-from harness.report.plots import Series, overview_plot, run_plot
+from harness.report.curves import Trace, plot_history
+from harness.report.plots import Series, plot_overview, run_plot
 from harness.report.text import format_moments
 from harness.statistics import summarize
 from tests.harness.browser import chromium
-from tests.harness.phone_model import PhoneModel, session, sustained_run
-from tests.harness.runs import counted_run, device, make_run
+from tests.harness.phone_model import PhoneModel, draw_sustained_run, session
+from tests.harness.runs import device, make_counted_run, make_run
 
 MEASURE = """<script>
 const wide = [...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll') && e.getBoundingClientRect().right > innerWidth + 1);
@@ -29,7 +29,7 @@ document.title = JSON.stringify({width: innerWidth, page: document.documentEleme
 </script></body>"""
 
 
-def page_of(tmp_path: Path, *runs: Run) -> str:
+def render_page(tmp_path: Path, *runs: Run) -> str:
     store = open_store(str(tmp_path / "runs.jsonl"), create=True)
     for number, run in enumerate(runs):
         store.append(run.model_copy(update={"id": f"{number}"}))
@@ -51,7 +51,7 @@ def lab(phones: int) -> list[Run]:
                 changes["delegate_executed"] = TextReading(value="cpu")
             runs.append(judge(run.model_copy(update=changes)))
         for variant, heat in (("other", 34.0), ("a_variant_with_a_long_name", 12.0)):
-            runs.append(judge(sustained_run(3, 60e6, 6, heat, variant=variant, device=phone)))
+            runs.append(judge(draw_sustained_run(3, 60e6, 6, heat, variant=variant, device=phone)))
     return runs
 
 
@@ -59,7 +59,7 @@ def lab(phones: int) -> list[Run]:
 def test_a_narrow_screen_shows_everything(phones: int, tmp_path: Path) -> None:
     """On a phone nothing reaches beyond the screen but what scrolls by itself, and cells without a value take no room."""
     page = tmp_path / "page.html"
-    page.write_text(page_of(tmp_path, *lab(phones)).replace("</body>", MEASURE), encoding="utf-8")
+    page.write_text(render_page(tmp_path, *lab(phones)).replace("</body>", MEASURE), encoding="utf-8")
     dom = chromium(page, tmp_path / "profile", "--window-size=500,900", "--dump-dom").stdout.decode()
     told = json.loads(re.findall(r"<title>(.*?)</title>", dom, re.S)[0].replace("&gt;", ">").replace("&lt;", "<"))
     assert told["width"] <= 500
@@ -72,7 +72,7 @@ def test_a_narrow_screen_shows_everything(phones: int, tmp_path: Path) -> None:
 
 def test_what_is_invalid_comes_last_with_its_reason(tmp_path: Path) -> None:
     """How fast a wrong output was made is no rank: in table and plot it stands below the others, and the table says why."""
-    page = page_of(tmp_path, *lab(1))
+    page = render_page(tmp_path, *lab(1))
     assert re.findall(r'data-label="variant"><a href="[^"]*">(\w+)</a>', page)[:3] == [
         "a_variant_with_a_long_name",
         "other",
@@ -84,7 +84,7 @@ def test_what_is_invalid_comes_last_with_its_reason(tmp_path: Path) -> None:
 
 def test_a_run_under_lasting_load_tells_throughput(tmp_path: Path) -> None:
     """Its card names how long it was and has the rates of the first and last minute instead of quantiles over cold and hot."""
-    page = page_of(tmp_path, *lab(1))
+    page = render_page(tmp_path, *lab(1))
     cards = re.findall(r'<article class="card".*?</article>', page, re.S)
     lasting = [card for card in cards if "back to back for 6 minutes" in card]
     assert len(lasting) == 2
@@ -98,8 +98,8 @@ def test_a_run_under_lasting_load_tells_throughput(tmp_path: Path) -> None:
 
 def test_many_devices_are_folded_with_their_labels(tmp_path: Path) -> None:
     """Beyond six devices each is a line to open, which carries the label of what is no hardware and is where its link leads."""
-    counted = [counted_run(10 + number, device=device("arm64", f"core-{number}")) for number in range(7)]
-    page = page_of(tmp_path, *counted)
+    counted = [make_counted_run(10 + number, device=device("arm64", f"core-{number}")) for number in range(7)]
+    page = render_page(tmp_path, *counted)
     folded = re.findall(r"<summary>arm64:core-\d: 1 variant (.*?)</summary><span id=\"(.*?)\">", page)
     assert len(folded) == 7
     assert all("counts only, no hardware" in label for label, _ in folded)
@@ -131,7 +131,7 @@ def test_the_median_is_written_beside_all_that_is_drawn() -> None:
         Series(label=name, latency_ns=values, summary=summarize(values), grade=grade)
         for name, values, grade in (("drifting", drifting, "invalid"), ("even", even, "ok"))
     ]
-    plot = overview_plot(series)
+    plot = plot_overview(series)
     at = float(re.findall(r'<text x="([\d.]+)"[^>]*class="tick">\d+\.\d+ ms', plot)[0])
     boxes = [
         (float(x), float(w))
@@ -150,7 +150,7 @@ def test_a_variant_has_one_colour_in_the_histories_of_all_devices(tmp_path: Path
                 make_run(variant=variant, device=device("android", phone), started_at=f"2026-03-0{day}T00:00:00+00:00")
                 for variant in order
             ]
-    page = page_of(tmp_path, *runs)
+    page = render_page(tmp_path, *runs)
     plots = re.findall(r'<svg class="plot"[^>]*aria-label="Median latency of every run over time">.*?</svg>', page)
     colours = [dict(re.findall(r'class="name (c\d)">(\w)<', plot)) for plot in plots]
     assert len(colours) == 2
@@ -163,7 +163,7 @@ def test_names_beside_curves_stay_apart_and_inside() -> None:
     assert svg.spread([96, 97, 98], 14, 100) == [72, 86, 100]
     assert svg.spread([], 14, 100) == []
     traces = [Trace(label=f"v{number}", points=((0, 0.01, "ok"), (9, 0.01, "ok"), (1, 9, "ok"))) for number in range(5)]
-    tops = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*class="name', history_plot(traces))]
+    tops = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*class="name', plot_history(traces))]
     assert all(second - first >= 14 for first, second in pairwise(tops)), tops
     assert max(tops) <= 250 - 40 + 4
 

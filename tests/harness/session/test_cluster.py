@@ -43,12 +43,12 @@ def process(*argv: str, ready: str) -> Iterator[tuple[subprocess.Popen[str], str
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    with started_scheduler() as (_, address):
+    with start_scheduler() as (_, address):
         yield address
 
 
 @contextmanager
-def started_scheduler() -> Iterator[tuple[subprocess.Popen[str], str]]:
+def start_scheduler() -> Iterator[tuple[subprocess.Popen[str], str]]:
     argv = [
         sys.executable,
         "-m",
@@ -156,7 +156,7 @@ def test_what_was_measured_outlives_the_client_and_the_scheduler(
     argv = [sys.executable, "-m", "harness", *words]
     held = tmp_path / "cache/state/worker"
     with ExitStack() as stack:
-        scheduler, address = stack.enter_context(started_scheduler())
+        scheduler, address = stack.enter_context(start_scheduler())
         stack.enter_context(worker(address, "host"))
         with subprocess.Popen([*argv, "--cluster", address], cwd=ROOT, stderr=subprocess.PIPE, text=True) as client:
             limit = time.monotonic() + LIMIT_S
@@ -170,7 +170,7 @@ def test_what_was_measured_outlives_the_client_and_the_scheduler(
         assert client.returncode == 6, told
         assert "went away; what was measured is on its workers' disks" in told
     with ExitStack() as stack:
-        _, address = stack.enter_context(started_scheduler())
+        _, address = stack.enter_context(start_scheduler())
         stack.enter_context(worker(address, "host"))
         done = subprocess.run(
             [*argv, "--cluster", address, "--resume", "-q"], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S

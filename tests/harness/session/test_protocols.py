@@ -34,7 +34,7 @@ from harness.session.measurement import measure_lasting, settle
 from harness.session.order import draw_turns, list_contenders, williams
 from harness.session.outcome import SessionResult, Step
 from harness.session.session import find_resumable, open_bundle_or_package, run_session
-from harness.statistics.warmup import warmup_length
+from harness.statistics.warmup import find_warmup_length
 from tests.harness.runs import make_run
 
 LOCAL = True  # what a session asks of a device's kind
@@ -132,14 +132,14 @@ def bundle(unopened_bundle: Path) -> Bundle:
         return opened
 
 
-def request_of(bundle: Bundle) -> Request:
+def make_request(bundle: Bundle) -> Request:
     variant = bundle.manifest.variants[0]
     return Request(
         artifact=bundle.path(variant.file), variant=variant, inputs={}, threads=1, warmup=5, runs=30, timeout_s=60
     )
 
 
-def measured_on(
+def measure_on(
     bench: Bench, bundle: Bundle, protocol: Protocol, monkeypatch: pytest.MonkeyPatch, **options: Any
 ) -> SessionResult:
     monkeypatch.setattr(device_turns, "open_device", lambda name: bench)
@@ -152,15 +152,15 @@ def test_the_warm_up_ends_where_the_series_says() -> None:
     noise = np.random.default_rng(1).normal(0, 0.01, 300)
     series = [int(1e6 * (1 + n)) for n in noise]
     slow = [int(value * (1.5 if index < 40 else 1.0)) for index, value in enumerate(series)]
-    assert warmup_length(slow) in (40, 45)
-    assert warmup_length(series) <= 60
+    assert find_warmup_length(slow) in (40, 45)
+    assert find_warmup_length(series) <= 60
 
 
 @given(st.lists(st.integers(min_value=1, max_value=10**10), max_size=200))
 def test_at_most_half_is_ever_dropped(samples: list[int]) -> None:
     """Whatever the series, a count of whole batches and no more than half of it."""
-    assert 0 <= warmup_length(samples) <= len(samples) / 2 + 5
-    assert warmup_length(samples) % 5 == 0
+    assert 0 <= find_warmup_length(samples) <= len(samples) / 2 + 5
+    assert find_warmup_length(samples) % 5 == 0
 
 
 def test_a_noisy_device_is_asked_for_more_samples(bundle: Bundle) -> None:
@@ -171,9 +171,9 @@ def test_a_noisy_device_is_asked_for_more_samples(bundle: Bundle) -> None:
         Bench(VirtualClock()),
         Bench(VirtualClock(), latency_ns=lambda n: int(1e7 * (1 + 0.3 * draw.random()))),
     )
-    assert len(settle(quiet.measure, request_of(bundle), plan).latency_ns) >= 30
+    assert len(settle(quiet.measure, make_request(bundle), plan).latency_ns) >= 30
     assert len(quiet.calls) == 1
-    timed = settle(noisy.measure, request_of(bundle), plan)
+    timed = settle(noisy.measure, make_request(bundle), plan)
     assert len(noisy.calls) > 1
     assert 60 <= len(timed.latency_ns) <= 600
     assert timed.warm_up + len(timed.latency_ns) == noisy.calls[-1].runs + 5
@@ -249,7 +249,7 @@ def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monk
     """One session measures both, neighbours in each round, the older first in half of them; it is told from the records alone."""
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     plan = Protocol(name="p", warmup=1, runs=10, rounds=6, memory_pass=False)
-    measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, baseline=bundle)
+    measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, baseline=bundle)
     runs = list(store.runs())
     assert [(run.round, run.variant) for run in runs] == [(turn, "tflite-fp32") for turn in range(6) for _ in "ab"]
     assert [sum(run.baseline for run in runs[turn * 2 : turn * 2 + 2]) for turn in range(6)] == [1] * 6
@@ -264,10 +264,10 @@ def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monk
 def test_each_session_has_a_seed_of_its_own(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """An order that is the same in every session would favour the same variant in all of them."""
     plan = Protocol(name="p", warmup=1, runs=5, rounds=2, memory_pass=False)
-    seeds = [measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch).runs[0].protocol.seed for _ in range(3)]
+    seeds = [measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch).runs[0].protocol.seed for _ in range(3)]
     assert len(set(seeds)) == 3
     fixed = plan.model_copy(update={"seed": 7})
-    assert measured_on(Bench(VirtualClock()), bundle, fixed, monkeypatch).runs[0].protocol.seed == 7
+    assert measure_on(Bench(VirtualClock()), bundle, fixed, monkeypatch).runs[0].protocol.seed == 7
 
 
 def test_lasting_load_shows_throttling_on_one_time_axis(bundle: Bundle) -> None:
@@ -276,7 +276,7 @@ def test_lasting_load_shows_throttling_on_one_time_axis(bundle: Bundle) -> None:
     bench = Bench(
         clock, latency_ns=lambda n: 15_000_000 if clock.now() > 240 else 10_000_000, temperature=lambda t: 30 + t / 60
     )
-    timed = measure_lasting(bench, request_of(bundle), 600, clock)
+    timed = measure_lasting(bench, make_request(bundle), 600, clock)
     assert 570 <= sum(timed.latency_ns) / 1e9 <= 640
     temperatures = [sample for sample in timed.samples if sample.unit == "degC"]
     assert temperatures[-1].value - temperatures[0].value > 8
@@ -297,7 +297,7 @@ def test_lasting_load_adds_up_what_the_processors_did(bundle: Bundle) -> None:
     """The counters of all parts, the pauses between them left out."""
     clock = VirtualClock()
     bench = Counted(clock)
-    use = measure_lasting(bench, request_of(bundle), 120, clock).last.processor_use
+    use = measure_lasting(bench, make_request(bundle), 120, clock).last.processor_use
     assert use is not None
     assert len(bench.calls) > 3
     assert (use.passed_s.value, use.time_in_state[0].seconds) == (2 * len(bench.calls), (len(bench.calls),))
@@ -309,7 +309,7 @@ def test_a_sustained_session_has_the_fall_in_its_record(
     """From `sustained` to the record: time to throttle and the ratio of last to best minute."""
     clock = VirtualClock()
     bench = Bench(clock, latency_ns=lambda n: 15_000_000 if clock.now() > 240 else 10_000_000)
-    (run,) = measured_on(bench, bundle, PROTOCOLS["sustained"], monkeypatch).runs
+    (run,) = measure_on(bench, bundle, PROTOCOLS["sustained"], monkeypatch).runs
     assert run.protocol.duration_s == 600
     found = find_throttling(run)
     assert found is not None
@@ -323,7 +323,7 @@ def test_a_lost_device_is_tried_again_and_nothing_is_measured_twice(
     """Lost in the second of three rounds: the session waits, opens it again and ends with one run a round."""
     bench = Bench(VirtualClock(), lost=(2, 3))
     plan = Protocol(name="p", warmup=1, runs=10, rounds=3, memory_pass=False)
-    result = measured_on(bench, bundle, plan, monkeypatch)
+    result = measure_on(bench, bundle, plan, monkeypatch)
     assert sorted(run.round or 0 for run in result.runs) == [0, 1, 2]
     assert bench.clock.now() > 10
     assert not [entry for entry in result.skipped if entry.failed]
@@ -336,7 +336,7 @@ def test_a_device_that_stays_lost_is_quarantined_with_the_reason(
     bench = Bench(VirtualClock(), lost=tuple(range(2, 99)))
     plan = Protocol(name="p", warmup=1, runs=10, rounds=3, memory_pass=False)
     steps: list[Step] = []
-    result = measured_on(bench, bundle, plan, monkeypatch, on_step=steps.append)
+    result = measure_on(bench, bundle, plan, monkeypatch, on_step=steps.append)
     assert len(result.runs) == 1
     waits = [step.waiting for step in steps if step.waiting is not None]
     assert waits == [f"it went away. It is tried again in {seconds} s." for seconds in (2, 8, 30, 60, 90)]
@@ -359,7 +359,7 @@ def test_a_device_that_is_lost_after_its_last_measurement_loses_nothing(
     bench = LostOnLeaving(VirtualClock())
     plan = Protocol(name="p", warmup=1, runs=10, rounds=3, memory_pass=False)
     steps: list[Step] = []
-    result = measured_on(bench, bundle, plan, monkeypatch, on_step=steps.append)
+    result = measure_on(bench, bundle, plan, monkeypatch, on_step=steps.append)
     assert [run.round for run in result.runs] == [0, 1, 2]
     assert not [entry for entry in result.skipped if entry.failed]
     assert not [step for step in steps if step.waiting is not None]
@@ -371,10 +371,10 @@ def test_a_session_is_resumed_from_its_store(bundle: Bundle, tmp_path: Path, mon
     plan = Protocol(name="p", warmup=1, runs=10, rounds=4, memory_pass=False)
     first = Bench(VirtualClock(), lost=tuple(range(3, 99)))
     store = open_store(where, create=True)
-    measured_on(first, bundle, plan, monkeypatch, store=store)
+    measure_on(first, bundle, plan, monkeypatch, store=store)
     assert len(read_runs(where)) == 2
     second = Bench(VirtualClock())
-    measured_on(second, bundle, plan, monkeypatch, store=store, resume=True)
+    measure_on(second, bundle, plan, monkeypatch, store=store, resume=True)
     store.close()
     runs = read_runs(where)
     assert sorted(run.round or 0 for run in runs) == [0, 1, 2, 3]
@@ -401,8 +401,8 @@ def test_a_complete_session_that_is_resumed_is_done(
     """Nothing is left to measure: no run, no failure, and the runs that are there."""
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     plan = Protocol(name="p", warmup=1, runs=10, rounds=2, memory_pass=False)
-    measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store)
-    again = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, resume=True)
+    measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store)
+    again = measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, resume=True)
     store.close()
     assert (len(again.runs), len(again.earlier)) == (0, 2)
 
@@ -412,7 +412,7 @@ def test_there_must_be_something_to_resume(bundle: Bundle, tmp_path: Path, monke
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     with pytest.raises(UsageError, match="no session of this bundle with this protocol 'standard'; start one"):
         find_resumable(bundle, PROTOCOLS["standard"], store)
-    measured_on(Bench(VirtualClock()), bundle, PROTOCOLS["quick"], monkeypatch, store=store)
+    measure_on(Bench(VirtualClock()), bundle, PROTOCOLS["quick"], monkeypatch, store=store)
     assert find_resumable(bundle, PROTOCOLS["quick"], store)
     with pytest.raises(UsageError, match="it was edited since: start one without --resume"):
         find_resumable(bundle, PROTOCOLS["quick"].model_copy(update={"seed": 7}), store)
@@ -469,13 +469,13 @@ def test_a_session_goes_on_until_it_is_decided(
     """A steady device needs no more rounds than are asked; on one whose runs differ by 20 % they go on to the limit, which is told."""
     plan = Protocol(name="p", warmup=1, runs=20, rounds=3, max_rounds=7, decide=0.05, memory_pass=False)
     monkeypatch.setattr("harness.session.measurement.judge", lambda run: run.model_copy(update=GOOD))
-    steady = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
+    steady = measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
     assert [run.round for run in steady.runs] == [0, 1, 2]
     draw = np.random.default_rng(5)
     levels = np.exp(draw.normal(0, 0.2, 50))
     wild = Bench(VirtualClock(), latency_ns=lambda n: int(1e7 * levels[n // 31]))
     with caplog.at_level(logging.WARNING):
-        found = measured_on(wild, bundle, plan, monkeypatch)
+        found = measure_on(wild, bundle, plan, monkeypatch)
     assert [run.round for run in found.runs] == list(range(7))
     assert (
         "5 % cannot be decided for 1 variants after 7 rounds, the limit; the first, tflite-fp32: its interval"
@@ -514,10 +514,10 @@ def test_a_protocol_extends_another(tmp_path: Path) -> None:
 def test_only_the_variants_that_are_asked_for(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are neither measured nor listed; an id that the bundle does not have names the near one."""
     plan = Protocol(name="p", warmup=1, runs=5, memory_pass=False)
-    result = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp32"])
+    result = measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp32"])
     assert ([run.variant for run in result.runs], result.skipped) == (["tflite-fp32"], ())
     with pytest.raises(UsageError, match="no variant 'tflite-fp23'; did you mean 'tflite-fp32'"):
-        measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp23"])
+        measure_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp23"])
 
 
 def test_the_command_line_offers_all_protocols() -> None:

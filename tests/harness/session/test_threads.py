@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
-from harness.analysis.grouping import group_runs, variant_labels
+from harness.analysis.grouping import group_runs, label_variants
 from harness.cli import main
 from harness.records.store import open_store, read_runs
 from harness.records.way import CORES, Way
@@ -105,8 +105,8 @@ def test_runs_of_a_sweep_are_different_places() -> None:
     """To a session that is gone on with, and to whoever reads a table."""
     runs = [make_run(id=str(threads), session="s", threads=threads) for threads in (1, 2)]
     assert len(list_done(runs)) == 2
-    assert variant_labels(runs) == {"1": "tflite-fp32, 1 thread", "2": "tflite-fp32, 2 threads"}
-    assert variant_labels(runs[:1]) == {"1": "tflite-fp32"}
+    assert label_variants(runs) == {"1": "tflite-fp32, 1 thread", "2": "tflite-fp32, 2 threads"}
+    assert label_variants(runs[:1]) == {"1": "tflite-fp32"}
 
 
 @pytest.mark.parametrize("threads", ["0", "65", "1,,2", "two", "-1", "1;2", "1,\u0662"])

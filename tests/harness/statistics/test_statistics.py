@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.statistics import (
+    estimate_level_of_rounds,
+    estimate_median,
+    estimate_ratio_of_rounds,
+    estimate_ratio_of_runs,
+    estimate_ratio_of_sessions,
     find_outliers,
     find_resolution,
     holm,
     judge_stationarity,
-    level_of_rounds,
-    median_interval,
     pair_ratio,
-    ratio_of_rounds,
-    ratio_of_runs,
-    ratio_of_sessions,
     summarize,
 )
-from harness.statistics.interval import quantile_interval
-from harness.statistics.levels import two_levels
+from harness.statistics.interval import estimate_quantile
+from harness.statistics.levels import find_two_levels
 
 SAMPLES = st.lists(st.integers(1, 10**12), min_size=1, max_size=60)
 
@@ -51,7 +51,10 @@ def test_summary_follows_the_unit(samples: list[int], factor: int) -> None:
 @example([1, 1, 1, 1, 1, 706])
 def test_a_set_compared_with_itself_is_no_difference(samples: list[int]) -> None:
     """Identical samples never count as faster or slower, as one run or as rounds."""
-    for ratio in (ratio_of_runs(samples, samples), ratio_of_rounds([samples, samples], [samples, samples])):
+    for ratio in (
+        estimate_ratio_of_runs(samples, samples),
+        estimate_ratio_of_rounds([samples, samples], [samples, samples]),
+    ):
         assert ratio.value == 1
         assert ratio.verdict == "no significant difference"
 
@@ -65,7 +68,7 @@ def test_blocks_follow_the_correlation() -> None:
 
 
 def width(samples: NDArray[np.float64]) -> float:
-    found = median_interval(samples)
+    found = estimate_median(samples)
     return found.high - found.low
 
 
@@ -81,7 +84,7 @@ def correlated(seed: int, count: int, phi: float, spread: float = 0.03) -> NDArr
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
 def test_interval_covers_the_true_median(phi: float) -> None:
     """95 of 100 intervals hold the median that the samples were drawn with, however the samples hang together."""
-    found = [median_interval(correlated(seed, 200, phi)) for seed in range(600)]
+    found = [estimate_median(correlated(seed, 200, phi)) for seed in range(600)]
     held = sum(interval.low <= 1.0 <= interval.high for interval in found)
     assert 0.93 <= held / 600 <= 0.98  # 600 intervals tell coverage to 1 %; the benchmark makes more
 
@@ -89,7 +92,7 @@ def test_interval_covers_the_true_median(phi: float) -> None:
 def test_interval_of_a_high_quantile_covers() -> None:
     """The same holds for the 90 % quantile."""
     truth = np.exp(0.03 * 1.2815515655)
-    found = [quantile_interval(correlated(seed, 400, 0.5), 0.9) for seed in range(400)]
+    found = [estimate_quantile(correlated(seed, 400, 0.5), 0.9) for seed in range(400)]
     assert 0.92 <= sum(interval.low <= truth <= interval.high for interval in found) / 400 <= 0.98
 
 
@@ -100,9 +103,9 @@ def test_rounds_tell_how_runs_differ() -> None:
     for turn in range(300):
         offsets = np.log(correlated(9000 + turn, 6, 0.5, 0.02))
         rounds = [correlated(6 * turn + number, 100, 0.3) * np.exp(offset) for number, offset in enumerate(offsets)]
-        level = level_of_rounds(rounds)
+        level = estimate_level_of_rounds(rounds)
         held += level.low <= 1 <= level.high
-        first = median_interval(rounds[0])
+        first = estimate_median(rounds[0])
         alone += first.low <= 1 <= first.high
     assert 0.92 <= held / 300 <= 0.98
     assert alone / 300 < 0.7
@@ -114,7 +117,7 @@ def test_rounds_that_lie_apart_resemble_one_another_less() -> None:
     for turn in range(400):
         offsets = np.log(correlated(20_000 + turn, 15, 0.5, 0.02))[::3]
         rounds = [correlated(5 * turn + number, 100, 0.3) * np.exp(offset) for number, offset in enumerate(offsets)]
-        apart, near = level_of_rounds(rounds, turns=3), level_of_rounds(rounds)
+        apart, near = estimate_level_of_rounds(rounds, turns=3), estimate_level_of_rounds(rounds)
         held += apart.low <= 1 <= apart.high
         wide += near.low <= 1 <= near.high
     assert 0.92 <= held / 400 <= 0.97
@@ -125,7 +128,7 @@ def test_five_percent_is_seen_in_rounds() -> None:
     """A 5 % slow-down under 1 % of run-to-run noise is called slower, the reverse faster."""
     random = np.random.default_rng(5)
     base, slow = ([random.normal(level, 3, 200) * random.normal(1, 0.01) for _ in range(6)] for level in (100, 105))
-    assert ratio_of_rounds(base, slow).verdict == "slower"
+    assert estimate_ratio_of_rounds(base, slow).verdict == "slower"
     assert pair_ratio(slow, base).verdict == "faster"
 
 
@@ -133,10 +136,10 @@ def test_one_new_run_can_be_held_against_a_baseline_of_several() -> None:
     """The baseline's rounds tell how runs differ; two runs alone cannot."""
     random = np.random.default_rng(6)
     base = [random.normal(100, 1, 50) * random.normal(1, 0.01) for _ in range(8)]
-    assert ratio_of_rounds(base, [random.normal(100, 1, 50)]).verdict == "no significant difference"
-    assert ratio_of_rounds(base, [random.normal(115, 1, 50)]).verdict == "slower"
+    assert estimate_ratio_of_rounds(base, [random.normal(100, 1, 50)]).verdict == "no significant difference"
+    assert estimate_ratio_of_rounds(base, [random.normal(115, 1, 50)]).verdict == "slower"
     with pytest.raises(ValueError, match="two runs alone"):
-        ratio_of_rounds(base[:1], base[1:2])
+        estimate_ratio_of_rounds(base[:1], base[1:2])
 
 
 def test_holm_is_the_published_correction() -> None:
@@ -209,7 +212,7 @@ def test_samples_that_mean_nothing_are_refused(samples: list[float]) -> None:
 def test_ratio_to_zero_is_refused() -> None:
     """A ratio to a level of zero has no meaning."""
     with pytest.raises(ValueError, match="zero"):
-        ratio_of_runs([0, 0, 0], [1, 2, 3])
+        estimate_ratio_of_runs([0, 0, 0], [1, 2, 3])
     with pytest.raises(ValueError, match="zero"):
         pair_ratio([[0, 0], [0, 0]], [[1, 2], [1, 2]])
 
@@ -240,11 +243,11 @@ def test_sessions_are_a_level_of_their_own() -> None:
         offset = draw.normal(0, 0.02)
         return [8e6 * np.exp(offset + draw.normal(0, 0.005) + draw.normal(0, 0.03, 50)) for _ in range(5)]
 
-    found = [ratio_of_sessions([night() for _ in range(4)], [night()]) for _ in range(200)]
+    found = [estimate_ratio_of_sessions([night() for _ in range(4)], [night()]) for _ in range(200)]
     assert {ratio.basis for ratio in found} == {"sessions"}
     assert sum(ratio.verdict != "no significant difference" for ratio in found) <= 14  # 3 % are expected
     assert 180 <= sum(ratio.low <= 1 <= ratio.high for ratio in found) <= 198
-    alone = ratio_of_sessions([night()], [night()])
+    alone = estimate_ratio_of_sessions([night()], [night()])
     assert (alone.basis, alone.verdict, alone.missing) == ("too few sessions", "undecided", 3)
 
 
@@ -261,4 +264,4 @@ def test_sessions_are_a_level_of_their_own() -> None:
 )
 def test_two_levels(medians: list[float], levels: tuple[float, float] | None) -> None:
     """Two groups of rounds with a clear gap between; noise and a single stray round are none."""
-    assert two_levels(medians) == levels
+    assert find_two_levels(medians) == levels

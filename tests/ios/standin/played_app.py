@@ -63,12 +63,12 @@ def _conditions(thermal: int) -> dict:  # type: ignore[type-arg]
 
 def _outputs(documents: Path, bundle: Path, manifest: dict, asked: dict, fault: str) -> None:  # type: ignore[type-arg]
     from builder.bundle import parse_manifest
-    from builder.bundle.tensors import golden_tensor
+    from builder.bundle.tensors import read_golden
 
     read = parse_manifest(json.dumps(manifest), where="the pushed bundle")
     expected = next(e for e in read.goldens[0].expected if e.variant == asked["variant"])
     for tensor, spec in zip(expected.tensors, read.outputs, strict=True):
-        values = golden_tensor(bundle, tensor, spec).astype("<f4")
+        values = read_golden(bundle, tensor, spec).astype("<f4")
         if fault == "wrong-colours":
             values = values[:, ::-1].copy()
         if fault == "not-finite":

@@ -18,7 +18,7 @@ ROUNDING = 0.01
 
 def upsample_nearest(a: Arguments) -> Result:
     x = a.tensor("x")
-    _exact_factors(a, x)
+    _require_exact_factors(a, x)
     return _to_declared_size(a, x, "nearest", align_corners=None)
 
 
@@ -29,7 +29,7 @@ def upsample_bilinear(a: Arguments) -> Result:
         raise a.refuse("its own choice of pixel centres")
     x = a.tensor("x")
     if not aligned:
-        _exact_factors(a, x)
+        _require_exact_factors(a, x)
     return _to_declared_size(a, x, "bilinear", align_corners=aligned)
 
 
@@ -69,7 +69,7 @@ def _to_declared_size(a: Arguments, x: torch.Tensor, mode: str, *, align_corners
     return F.interpolate(x, size=a.shape[-2:], mode=mode, align_corners=align_corners)
 
 
-def _exact_factors(a: Arguments, x: torch.Tensor) -> None:
+def _require_exact_factors(a: Arguments, x: torch.Tensor) -> None:
     """Sizes stand for the factors only where these give them exactly: otherwise the samples lie elsewhere."""
     for axis, name in ((-2, "scale_factor_height"), (-1, "scale_factor_width")):
         if abs(a.number(name) * x.shape[axis] - a.shape[axis]) > ROUNDING:

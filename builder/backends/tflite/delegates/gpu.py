@@ -51,7 +51,7 @@ def execution(on_cpu: Execution) -> Execution:
     """The accelerator where a driver is there for it; it is a proof in fp16, in which phones compute."""
     from builder.backends.base import Execution
     from builder.backends.tflite.gpu.drivers import find_drivers
-    from builder.backends.tflite.gpu.run import GpuRunner, runtime_name
+    from builder.backends.tflite.gpu.run import GpuRunner, describe_runtime
 
     drivers = find_drivers()
     if not drivers:
@@ -60,7 +60,7 @@ def execution(on_cpu: Execution) -> Execution:
     driver = drivers[0]
     why_not = None if driver.half else f"{driver} computes in fp32 alone, GPUs of phones in fp16"
     return Execution(
-        runtime=runtime_name(driver, driver.half),
+        runtime=describe_runtime(driver, driver.half),
         open=partial(GpuRunner, driver=driver, half=driver.half),
         unproven=why_not,
     )

@@ -23,9 +23,9 @@ def form(content: bytes) -> bytes:
 
 def coverage(path: Path) -> Coverage:
     """What the interpreter gives it."""
-    from builder.backends.tflite.runtime import xnnpack_coverage
+    from builder.backends.tflite.runtime import describe_xnnpack_coverage
 
-    return xnnpack_coverage(path)
+    return describe_xnnpack_coverage(path)
 
 
 def predict_coverage(path: Path) -> Coverage | None:

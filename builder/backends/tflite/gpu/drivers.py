@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.storage.cache import cache_root
+from builder.storage.cache import find_cache_root
 
 SETUP = Path(__file__).with_name("mesa.sh")
 SETUP_COMMAND = f"bash {SETUP} prepare"
@@ -56,7 +56,7 @@ class Driver:
         }
         file = folder / "driver.json"
         file.write_text(json.dumps(description), encoding="utf-8")
-        shaders = cache_root() / "mesa" / "shaders"
+        shaders = find_cache_root() / "mesa" / "shaders"
         needed = {
             "VK_DRIVER_FILES": str(file),
             "VK_ICD_FILENAMES": str(file),
@@ -76,7 +76,7 @@ def find_drivers() -> tuple[Driver, ...]:
 
 
 def _mesa() -> Driver | None:
-    root = cache_root() / _MESA
+    root = find_cache_root() / _MESA
     version = root / "version"
     if not version.is_file():
         return None
@@ -93,10 +93,10 @@ def _swiftshader() -> Driver | None:
     library = CHROMIUM / "libvk_swiftshader.so"
     if not library.is_file():
         return None
-    return Driver(name="SwiftShader", version=_chromium_version(), half=False, library=library)
+    return Driver(name="SwiftShader", version=_read_chromium_version(), half=False, library=library)
 
 
-def _chromium_version() -> str:
+def _read_chromium_version() -> str:
     """Of the package that brought it, from dpkg's own list; SwiftShader has no version of its own."""
     try:
         status = Path("/var/lib/dpkg/status").read_text(encoding="utf-8", errors="replace")

@@ -14,7 +14,7 @@ from builder.backends.tflite.runtime import describe
 from builder.errors import VerificationError
 
 
-def first_overflow(path: Path, arrays: dict[int, Any], driver: Driver, half: bool) -> str | None:
+def find_first_overflow(path: Path, arrays: dict[int, Any], driver: Driver, half: bool) -> str | None:
     """The operator by name and layer, by halving: about ten runs for a thousand operators. None where the shorter files are all right,
     which the accelerator joins differently."""
     graph = read_graph(load_model(path))

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from builder.backends.tflite.flatbuffer import load_model
-from builder.backends.tflite.gpu.words import coverage_of
+from builder.backends.tflite.gpu.words import describe_coverage
 from builder.backends.tflite.graph import Op, read_graph
 from builder.bundle import Coverage
 
@@ -19,7 +19,7 @@ TABLE = Path(__file__).with_name("executed_ops.toml")
 
 def predict_gpu_coverage(path: Path) -> Coverage:
     """Operators by kind and version; one part of the graph goes to the GPU."""
-    return coverage_of(read_graph(load_model(path)), _why, "predicted")
+    return describe_coverage(read_graph(load_model(path)), _why, "predicted")
 
 
 def _why(op: Op) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.gpu.drivers import Driver
-from builder.backends.tflite.gpu.words import coverage_from
+from builder.backends.tflite.gpu.words import read_coverage
 from builder.backends.tflite.graph import read_graph
 from builder.bundle import Binding, Coverage
 from builder.bundle.tensors import from_artifact, to_artifact
@@ -27,7 +27,7 @@ MEMORY_BYTES = 16_000_000_000
 WORKER = Path(__file__).with_name("worker.py")
 
 
-def runtime_name(driver: Driver, half: bool) -> str:
+def describe_runtime(driver: Driver, half: bool) -> str:
     precision = "fp16" if half else "fp32"
     return f"LiteRT {metadata.version('ai-edge-litert')} (GPU in {precision}, {driver})"
 
@@ -139,11 +139,11 @@ class GpuRunner:
         return results
 
     def _explain(self, arrays: dict[int, Any]) -> None:
-        from builder.backends.tflite.gpu.overflow import first_overflow
+        from builder.backends.tflite.gpu.overflow import find_first_overflow
 
-        where = first_overflow(self._path, arrays, self._driver, self._half)
+        where = find_first_overflow(self._path, arrays, self._driver, self._half)
         raise VerificationError(
-            f"{self._path.name} gives NaN or infinite values on {runtime_name(self._driver, self._half)}"
+            f"{self._path.name} gives NaN or infinite values on {describe_runtime(self._driver, self._half)}"
             + (f": {where} is the first whose values leave fp16's range (65504)" if where and self._half else "")
             + "; use delegate = 'xnnpack', or scale the values before that operator down in the network."
         )
@@ -152,4 +152,4 @@ class GpuRunner:
 def execute_coverage(path: Path, driver: Driver) -> Coverage:
     """What the accelerator takes of a file, as it says when it compiles it. Raises VerificationError where it cannot."""
     with Accelerated(path, driver, driver.half) as file:
-        return coverage_from(file.log(), read_graph(load_model(path)))
+        return read_coverage(file.log(), read_graph(load_model(path)))

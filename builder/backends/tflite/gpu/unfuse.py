@@ -9,7 +9,7 @@ import copy
 from typing import Any
 
 from builder.backends.tflite.flatbuffer import read_model, read_text, write_model
-from builder.backends.tflite.graph import op_name
+from builder.backends.tflite.graph import name_op
 
 # With a bias, without an activation.
 OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3
@@ -34,7 +34,7 @@ def unfuse(content: bytes) -> bytes:
     for op in main.operators:
         operators.append(op)
         options = op.builtinOptions
-        if op_name(model.operatorCodes[op.opcodeIndex]) != OPERATOR or options.fusedActivationFunction not in kinds:
+        if name_op(model.operatorCodes[op.opcodeIndex]) != OPERATOR or options.fusedActivationFunction not in kinds:
             continue
         result = main.tensors[op.outputs[0]]
         summed = copy.copy(result)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from builder.backends.tflite.gpu.partition import find_taken_part
 from builder.backends.tflite.graph import Graph, Op
-from builder.backends.tflite.macs import op_macs
+from builder.backends.tflite.macs import count_op_macs
 from builder.backends.tflite.runtime import describe
 from builder.bundle import Coverage
 from builder.errors import VerificationError
@@ -28,7 +28,7 @@ Why = Callable[[Op], str | None]
 """Why an operator is not supported, or None."""
 
 
-def coverage_from(log: str, graph: Graph) -> Coverage:
+def read_coverage(log: str, graph: Graph) -> Coverage:
     """Raises VerificationError where the numbers are not the file's."""
     total = len(graph.ops)
     some, none = _SOME.search(log), _NONE.search(log)
@@ -38,7 +38,7 @@ def coverage_from(log: str, graph: Graph) -> Coverage:
             f"the GPU accelerator speaks of other operations than the {total} of the file; please report the model."
         )
     why = read_unsupported(log)
-    coverage = coverage_of(graph, why, "runtime")
+    coverage = describe_coverage(graph, why, "runtime")
     if coverage.delegated_ops == total - remaining:
         return coverage
     # Only some operators of a kind are unsupported: which of them, the runtime does not say.
@@ -47,10 +47,10 @@ def coverage_from(log: str, graph: Graph) -> Coverage:
     return coverage.model_copy(update=update)
 
 
-def coverage_of(graph: Graph, why: Why, source: str) -> Coverage:
+def describe_coverage(graph: Graph, why: Why, source: str) -> Coverage:
     """What goes to the GPU where the operators with a reason are not supported."""
     taken = find_taken_part(graph, {op.index for op in graph.ops if why(op) is not None})
-    macs = {op.index: op_macs(graph, op) for op in graph.ops}
+    macs = {op.index: count_op_macs(graph, op) for op in graph.ops}
     return Coverage.model_validate(
         {
             "delegate": "gpu",

@@ -116,7 +116,7 @@ def _clip(node: Node) -> Call:
 
     if "min" in node.attributes or "max" in node.attributes:  # before opset 11 they were attributes
         raise node.refuse("has its limits as attributes", "export it with opset 11 or newer")
-    lowest, highest = node.number_of(1, "lower limit"), node.number_of(2, "upper limit")
+    lowest, highest = node.read_number(1, "lower limit"), node.read_number(2, "upper limit")
     if lowest is None and highest is None:
         return call_plainly(node, lambda x: x, 1)
     if highest is None and lowest == 0:
@@ -191,7 +191,7 @@ def _softmax(name: str) -> Importer:
 
 
 def _cast(node: Node) -> Call:
-    dtype = torch_dtype(node, node.integer("to"))
+    dtype = find_torch_dtype(node, node.integer("to"))
     return call_plainly(node, lambda x: x.to(dtype), 1)
 
 
@@ -200,7 +200,7 @@ def _cast_like(node: Node) -> Call:
     return call_plainly(node, lambda x: x.to(dtype), 1)
 
 
-def torch_dtype(node: Node, number: int) -> object:
+def find_torch_dtype(node: Node, number: int) -> object:
     """torch's dtype of an ONNX TensorProto.DataType."""
     import torch
 

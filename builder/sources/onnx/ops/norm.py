@@ -123,7 +123,7 @@ def _reduce(function: Callable[[Tensor, list[int], bool], Tensor]) -> Importer:
     """A reduction over axes: an attribute, since opset 13 or 18 an input; none given means all, or none if it says so."""
 
     def build(node: Node) -> Call:
-        axes = node.integers("axes") if "axes" in node.attributes else node.ints_of(1, "axes")
+        axes = node.integers("axes") if "axes" in node.attributes else node.read_ints(1, "axes")
         keep = bool(node.integer("keepdims", 1))
         if not axes and node.integer("noop_with_empty_axes", 0):
             return call_plainly(node, lambda x: function(x.unsqueeze(-1), [-1], False), 1)  # of every element by itself
@@ -139,7 +139,7 @@ def _product(x: Tensor, axes: list[int], keep: bool) -> Tensor:
     return x
 
 
-def _root_of_squares(x: Tensor, axes: list[int], keep: bool) -> Tensor:
+def _take_root_of_squares(x: Tensor, axes: list[int], keep: bool) -> Tensor:
     import torch
 
     return torch.sqrt((x * x).sum(axes, keepdim=keep))
@@ -169,7 +169,7 @@ OPS: dict[str, Importer] = {
     "LRN": _local_response_norm,
     "InstanceNormalization": _instance_norm, "LayerNormalization": _layer_norm, "LpNormalization": _lp_norm,
     "MeanVarianceNormalization": _mean_variance, "RMSNormalization": _rms_norm,
-    "ReduceL1": _reduce(lambda x, axes, keep: x.abs().sum(axes, keepdim=keep)), "ReduceL2": _reduce(_root_of_squares),
+    "ReduceL1": _reduce(lambda x, axes, keep: x.abs().sum(axes, keepdim=keep)), "ReduceL2": _reduce(_take_root_of_squares),
     "ReduceLogSum": _reduce(lambda x, axes, keep: x.sum(axes, keepdim=keep).log()), "ReduceLogSumExp": _reduce(_log_sum_exp),
     "ReduceMax": _reduce(lambda x, axes, keep: x.amax(axes, keepdim=keep)),
     "ReduceMean": _reduce(lambda x, axes, keep: x.mean(axes, keepdim=keep)),

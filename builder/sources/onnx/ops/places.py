@@ -29,7 +29,7 @@ def _col2im(node: Node) -> Call:
     """Blocks of an unfolded picture back in their places, overlaps added."""
     from torch.nn import functional
 
-    size, block = node.ints_of(1, "image_shape"), node.ints_of(2, "block_shape")
+    size, block = node.read_ints(1, "image_shape"), node.read_ints(2, "block_shape")
     if size is None or block is None or len(size) != 2:
         raise node.refuse("is over another number of axes than two", "fold pictures only")
     pads = node.integers("pads", [0] * 4)
@@ -112,7 +112,7 @@ def _place(index: Tensor, sizes: tuple[int, ...]) -> Tensor:
 def _cumulative_sum(node: Node) -> Call:
     import torch
 
-    axis = node.number_of(1, "axis")
+    axis = node.read_number(1, "axis")
     along = node.axis(int(axis or 0))
     exclusive, backwards = bool(node.integer("exclusive", 0)), bool(node.integer("reverse", 0))
 
@@ -128,7 +128,7 @@ def _cumulative_sum(node: Node) -> Call:
 def _topk(node: Node) -> Call:
     import torch
 
-    count = node.number_of(1, "number") if node.opset >= 10 else node.integer("k")
+    count = node.read_number(1, "number") if node.opset >= 10 else node.integer("k")
     axis, largest = node.axis(node.integer("axis", -1)), bool(node.integer("largest", 1))
     return call_plainly(node, lambda x: torch.topk(x, int(count or 0), axis, largest, True), 1)
 

@@ -42,7 +42,7 @@ def _upsample(node: Node) -> Call:
 def _target(node: Node) -> tuple[list[float], list[int]]:
     """Scale and size of every axis. Sizes that are given decide the scales, scales that are given the sizes (rounded down)."""
     shape = node.shape()
-    sizes = node.ints_of(3, "sizes")
+    sizes = node.read_ints(3, "sizes")
     axes = [node.axis(a) for a in node.integers("axes", list(range(len(shape))))]
     if sizes:
         full = list(shape)
@@ -97,7 +97,7 @@ _REPEATING = (
 )
 
 
-def source_position(x: int, coordinates: str, scale: float, before: int, after: int) -> float:
+def compute_source_position(x: int, coordinates: str, scale: float, before: int, after: int) -> float:
     """Where in the input the output's element x lies; formulas of the operator's specification.
 
     In float32, as ONNX Runtime has it: half-way positions round by its last bit.
@@ -126,7 +126,7 @@ def _by_index(
     for axis in axes:
         axes_indices = []
         for x in range(sizes[axis]):
-            position = source_position(x, coordinates, scales[axis], shape[axis], sizes[axis])
+            position = compute_source_position(x, coordinates, scales[axis], shape[axis], sizes[axis])
             axes_indices.append(min(max(_round(position, rounding), 0), shape[axis] - 1))
         indices.append(Weight(role=f"index{axis}", value=torch.tensor(axes_indices)))
 
@@ -170,7 +170,7 @@ def _matrix(node: Node, mode: str, coordinates: str, scale: float, before: int, 
     coefficient, outside = node.real("cubic_coeff_a", -0.75), bool(node.integer("exclude_outside", 0))
     matrix = torch.zeros((after, before), dtype=torch.float64)
     for x in range(after):
-        position = source_position(x, coordinates, scale, before, after)
+        position = compute_source_position(x, coordinates, scale, before, after)
         if mode == "linear":
             position = min(max(position, 0.0), before - 1.0)
         first = math.floor(position)

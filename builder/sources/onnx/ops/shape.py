@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from builder.sources.network import Call, Weight
 from builder.sources.onnx.graph import Importer, Node, call_plainly
-from builder.sources.onnx.ops.elementwise import torch_dtype
+from builder.sources.onnx.ops.elementwise import find_torch_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def _reshape(node: Node) -> Call:
-    wanted, shape = node.ints_of(1, "shape"), node.shape()
+    wanted, shape = node.read_ints(1, "shape"), node.shape()
     if wanted is None:
         raise node.refuse("has no shape", "correct the exported graph")
     if not node.integer("allowzero", 0):
@@ -34,7 +34,7 @@ def _axes(node: Node) -> list[int] | None:
     """The axes of Squeeze, Unsqueeze and reductions: an attribute, since opset 13 (reductions: 18) an input."""
     if "axes" in node.attributes:
         return node.integers("axes")
-    return node.ints_of(1, "axes")
+    return node.read_ints(1, "axes")
 
 
 def _squeeze(node: Node) -> Call:
@@ -76,7 +76,7 @@ def _split(node: Node) -> Call:
 
     axis = node.axis(node.integer("axis", 0))
     total, count = node.shape()[axis], len(node.outputs)
-    sizes = node.integers("split") if "split" in node.attributes else node.ints_of(1, "sizes")
+    sizes = node.integers("split") if "split" in node.attributes else node.read_ints(1, "sizes")
     if sizes is None:
         part = -(-total // count)  # the last one may be smaller
         sizes = [part] * (count - 1) + [total - part * (count - 1)]
@@ -89,12 +89,12 @@ def _slice(node: Node) -> Call:
     """A negative step is a selection by stored indices, which every backend has; so is no step beyond one."""
     import torch
 
-    starts, ends = node.ints_of(1, "starts"), node.ints_of(2, "ends")
+    starts, ends = node.read_ints(1, "starts"), node.read_ints(2, "ends")
     if starts is None or ends is None:
         raise node.refuse("has no starts or ends", "correct the exported graph")
     shape = node.shape()
-    axes = [node.axis(a) for a in node.ints_of(3, "axes") or range(len(starts))]
-    steps = node.ints_of(4, "steps") or [1] * len(starts)
+    axes = [node.axis(a) for a in node.read_ints(3, "axes") or range(len(starts))]
+    steps = node.read_ints(4, "steps") or [1] * len(starts)
     if 0 in steps:
         raise node.refuse("has a step of 0", "correct the exported graph")
     index = [slice(None)] * len(shape)
@@ -159,7 +159,7 @@ def _gather_elements(node: Node) -> Call:
 
 
 def _tile(node: Node) -> Call:
-    repeats = node.ints_of(1, "repeats") or []
+    repeats = node.read_ints(1, "repeats") or []
     return call_plainly(node, lambda x: x.repeat(repeats), 1)
 
 
@@ -167,7 +167,7 @@ def _expand(node: Node) -> Call:
     """Unlike torch's, sizes of 1 leave the tensor's own size as it is."""
     import torch
 
-    target = cast(Any, torch).broadcast_shapes(node.shape(), tuple(node.ints_of(1, "shape") or []))
+    target = cast(Any, torch).broadcast_shapes(node.shape(), tuple(node.read_ints(1, "shape") or []))
     return call_plainly(node, lambda x: x.expand(target), 1)
 
 
@@ -205,7 +205,7 @@ def _constant(node: Node) -> Call:
 def _constant_of_shape(node: Node) -> Call:
     import torch
 
-    sizes = node.ints_of(0, "sizes") or []
+    sizes = node.read_ints(0, "sizes") or []
     value = node.attributes.get("value", torch.zeros(1))
     filled = value.reshape(()).expand(sizes).clone()
     return Call(function=lambda: filled, operands=())
@@ -214,7 +214,7 @@ def _constant_of_shape(node: Node) -> Call:
 def _range(node: Node) -> Call:
     import torch
 
-    start, limit, delta = (node.number_of(i, "limit") for i in range(3))
+    start, limit, delta = (node.read_number(i, "limit") for i in range(3))
     if start is None or limit is None or delta is None:
         raise node.refuse("has no limits", "correct the exported graph")
     value = torch.arange(start, limit, delta, dtype=node.values.tensor(node.inputs[0]).dtype)
@@ -255,10 +255,10 @@ def _pad(node: Node) -> Call:
     known = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
     if mode not in known:
         raise node.refuse(f"has the mode {mode!r}", f"use one of {', '.join(known)}")
-    rank, given = node.rank(), node.ints_of(1, "pads")
+    rank, given = node.rank(), node.read_ints(1, "pads")
     if given is None:
         raise node.refuse("has no pads", "correct the exported graph")
-    axes = [node.axis(a) for a in node.ints_of(3, "axes") or range(rank)]
+    axes = [node.axis(a) for a in node.read_ints(3, "axes") or range(rank)]
     pairs = dict.fromkeys(range(rank), (0, 0))
     for i, axis in enumerate(axes):
         pairs[axis] = (given[i], given[i + len(axes)])
@@ -266,7 +266,7 @@ def _pad(node: Node) -> Call:
     if not padded:
         return call_plainly(node, lambda x: x, 1)
     if mode == "constant":
-        value = node.number_of(2, "value") or 0
+        value = node.read_number(2, "value") or 0
         amounts = [amount for axis in range(rank - 1, min(padded) - 1, -1) for amount in pairs[axis]]
         return call_plainly(node, lambda x: functional.pad(x, amounts, value=value), 1)
     spatial = rank - 2
@@ -285,7 +285,7 @@ def _eye_like(node: Node) -> Call:
     offset = node.integer("k", 0)
     dtype = node.values.tensor(node.inputs[0]).dtype
     if "dtype" in node.attributes:
-        dtype = torch_dtype(node, node.integer("dtype"))  # type: ignore[assignment]
+        dtype = find_torch_dtype(node, node.integer("dtype"))  # type: ignore[assignment]
     value = torch.diag(torch.ones(max(rows, columns) + abs(offset)), offset)[:rows, :columns].to(dtype)
     return Call(function=lambda: value, operands=())
 
@@ -294,7 +294,7 @@ def _trilu(node: Node) -> Call:
     import torch
 
     function = torch.triu if node.integer("upper", 1) else torch.tril
-    diagonal = int(node.number_of(1, "diagonal") or 0)
+    diagonal = int(node.read_number(1, "diagonal") or 0)
     return call_plainly(node, lambda x: function(x, diagonal), 1)
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from builder.bundle.variant import inside_path
-from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, OTHER_ALIGNMENT, data_offset
+from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, OTHER_ALIGNMENT, find_data_offset
 from builder.targets.android.audit.layout import BOMB_FROM, MOST_BYTES, MOST_RATIO, Package
 from builder.targets.base import Finding
 
@@ -68,7 +68,7 @@ def _alignment(package: Package) -> Iterator[Finding]:
                 )
             continue
         wanted = LIBRARY_ALIGNMENT if library else OTHER_ALIGNMENT
-        if at := data_offset(package.path, info) % wanted:
+        if at := find_data_offset(package.path, info) % wanted:
             yield package.finding(
                 "error", "zip-alignment", f"holds {info.filename} {at} bytes off a multiple of {wanted}; package again."
             )

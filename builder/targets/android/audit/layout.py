@@ -61,7 +61,7 @@ class Package:
         """The entry of each bundle's manifest, by the name of the bundle's folder."""
         return {match[1]: match[0] for name in self.archive.namelist() if (match := BUNDLE.fullmatch(name))}
 
-    def model_entry(self, bundle: str, file: str) -> zipfile.ZipInfo | None:
+    def find_model_entry(self, bundle: str, file: str) -> zipfile.ZipInfo | None:
         """The entry of a bundle's artifact, in whichever module it is."""
         ending = f"assets/{BUNDLE_FOLDER}/{bundle}/{file}"
         return next(

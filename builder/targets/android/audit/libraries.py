@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT
 from builder.targets.android.audit.layout import Carried, Package
 from builder.targets.android.elf import read_elf
-from builder.targets.android.host.flavours import flavour_for
+from builder.targets.android.host.flavours import choose_flavour
 from builder.targets.base import Finding
 
 ABIS = ("arm64-v8a", "x86_64")
@@ -76,7 +76,7 @@ def _abis(package: Package, by_abi: dict[str, dict[str, int]]) -> Iterator[Findi
 def _delegates(package: Package, bundle: Carried, by_abi: dict[str, dict[str, int]]) -> Iterator[Finding]:
     """Every variant finds the library of its runtime and of its delegate, for every ABI that the package serves."""
     for variant in bundle.manifest.variants:
-        flavour = flavour_for(variant.file)
+        flavour = choose_flavour(variant.file)
         if flavour is None:
             continue
         for library in flavour.libraries:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from builder.bundle import BUNDLE_FOLDER, MANIFEST, Variant, parse_manifest
 from builder.errors import BundleError
-from builder.targets.android.apkzip import data_offset
+from builder.targets.android.apkzip import find_data_offset
 from builder.targets.android.audit import executorch_ops, op_versions
 from builder.targets.android.audit.layout import CHUNK, Carried, Package
-from builder.targets.android.audit.runtimes import Runtimes, runtimes_of
+from builder.targets.android.audit.runtimes import Runtimes, find_runtimes
 from builder.targets.android.runtimes import EXECUTORCH, EXECUTORCH_FILE, TFLITE_FILE
 from builder.targets.base import Finding
 
@@ -33,7 +33,7 @@ def read_bundles(package: Package) -> Iterator[Carried | Finding]:
 
 def audit_models(package: Package, bundles: Sequence[Carried]) -> Iterator[Finding]:
     """All findings of the artifacts."""
-    runtimes = runtimes_of(package)
+    runtimes = find_runtimes(package)
     yield from runtimes.findings
     for bundle in bundles:
         yield from _audit_bundle(package, bundle, runtimes)
@@ -41,7 +41,7 @@ def audit_models(package: Package, bundles: Sequence[Carried]) -> Iterator[Findi
 
 def _audit_bundle(package: Package, bundle: Carried, runtimes: Runtimes) -> Iterator[Finding]:
     for variant in bundle.manifest.variants:
-        info = package.model_entry(bundle.name, variant.file)
+        info = package.find_model_entry(bundle.name, variant.file)
         if info is None:
             yield package.finding(
                 "error", "model-missing", f"lacks {variant.file} of variant {variant.id}; package again."
@@ -49,9 +49,9 @@ def _audit_bundle(package: Package, bundle: Carried, runtimes: Runtimes) -> Iter
             continue
         yield from _check_stored(package, variant, info)
         if variant.file.endswith(TFLITE_FILE) and runtimes.tflite is not None:
-            yield from _tflite_ops(package, variant, info, runtimes.tflite)
+            yield from _check_tflite_ops(package, variant, info, runtimes.tflite)
         if variant.file.endswith(EXECUTORCH_FILE) and runtimes.executorch is not None:
-            yield from _executorch_ops(package, variant, info, runtimes.executorch)
+            yield from _check_executorch_ops(package, variant, info, runtimes.executorch)
 
 
 def _check_stored(package: Package, variant: Variant, info: zipfile.ZipInfo) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def _check_stored(package: Package, variant: Variant, info: zipfile.ZipInfo) -> 
             "error", "model-hash", f"holds {variant.file} with another hash than its manifest says; package again."
         )
     elif package.kind == "apk":
-        at = data_offset(package.path, info)
+        at = find_data_offset(package.path, info)
         yield package.finding(
             "info", "model-stored", f"holds {variant.file} stored at offset {at}, {info.file_size} bytes, mappable."
         )
@@ -86,7 +86,9 @@ def _sha256(package: Package, info: zipfile.ZipInfo) -> str:
     return digest.hexdigest()
 
 
-def _executorch_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, library: bytes) -> Iterator[Finding]:
+def _check_executorch_ops(
+    package: Package, variant: Variant, info: zipfile.ZipInfo, library: bytes
+) -> Iterator[Finding]:
     try:
         problems = executorch_ops.find_refused(package.archive.read(info), library)
     except ValueError as error:
@@ -107,7 +109,7 @@ def _executorch_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, l
         )
 
 
-def _tflite_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, runtime: str) -> Iterator[Finding]:
+def _check_tflite_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, runtime: str) -> Iterator[Finding]:
     try:
         problems = op_versions.find_refused(package.archive.read(info), runtime)
     except ValueError as error:

@@ -81,7 +81,7 @@ TEXTS = {b"\0002.16.1\0": "TensorFlow Lite 2.16.1"}  # what a library says of it
 READ_FROM = {"TensorFlow Lite 2.16.1": "21f2570e650fc120ad28a379d927392c1883f9738895a3fd5efa0a32ae784507"}
 
 
-def runtime_of(library: bytes) -> str | None:
+def find_runtime(library: bytes) -> str | None:
     """Which runtime a library is, from its own text; None when it is none that has a table."""
     return next((name for text, name in TEXTS.items() if text in library), None)
 
@@ -90,7 +90,7 @@ def find_refused(model: bytes, runtime: str) -> list[str]:
     """What of a model's operators that runtime does not execute, in words. Raises ValueError for what is no TFLite model."""
     table = TABLES[runtime]
     problems = []
-    for code, custom, wanted in sorted(operator_codes(model)):
+    for code, custom, wanted in sorted(read_operator_codes(model)):
         if code == CUSTOM:
             problems.append(f"the custom operator {custom}, which it does not know")
         elif code not in table:
@@ -102,7 +102,7 @@ def find_refused(model: bytes, runtime: str) -> list[str]:
     return problems
 
 
-def operator_codes(model: bytes) -> Iterator[tuple[int, str, int]]:
+def read_operator_codes(model: bytes) -> Iterator[tuple[int, str, int]]:
     """Code, name of a custom operator, and version of every kind of operator. Raises ValueError for what is no TFLite model."""
     if model[4:8] != IDENTIFIER:
         raise ValueError("its identifier is missing")

@@ -32,7 +32,7 @@ class Runtimes:
     findings: tuple[Finding, ...]
 
 
-def runtimes_of(package: Package) -> Runtimes:
+def find_runtimes(package: Package) -> Runtimes:
     """The runtimes of a package, with what there is to say of them."""
     if package.kind != "aar":
         return _inside(package, package.archive)
@@ -52,7 +52,7 @@ def runtimes_of(package: Package) -> Runtimes:
 
 def _inside(package: Package, archive: zipfile.ZipFile) -> Runtimes:
     tflite, executorch = _library(archive, TFLITE), _library(archive, EXECUTORCH)
-    name = None if tflite is None else op_versions.runtime_of(tflite)
+    name = None if tflite is None else op_versions.find_runtime(tflite)
     findings: list[Finding] = []
     if name is not None:
         findings.append(package.finding("info", "runtime", f"carries {name}."))

@@ -57,6 +57,8 @@ def _apksigner(package: Package) -> Iterator[Finding]:
     done = process.run(["apksigner", "verify", "--verbose", package.path], timeout_s=LIMIT_S, check=False)
     held = [scheme for scheme in ("v2", "v3") if re.search(rf"\(APK Signature Scheme {scheme}\): true", done.stdout)]
     if done.returncode or held != ["v2", "v3"]:
-        yield package.finding("error", "apksigner", f"is refused by apksigner: {done.last_lines(2)}; package again.")
+        yield package.finding(
+            "error", "apksigner", f"is refused by apksigner: {done.quote_last_lines(2)}; package again."
+        )
     else:
         yield package.finding("info", "apksigner", "is verified by apksigner too (v2 and v3).")

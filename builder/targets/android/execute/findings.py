@@ -24,7 +24,7 @@ def _findings(file: str, bundle: Bundle, executions: Sequence[Execution]) -> Ite
         if execution.unproven:
             unproven[f"has variant {execution.variant} not run by its own library: {execution.unproven}."] = None
         elif not execution.passed:
-            yield Finding(level="error", code="executed", file=file, message=what_failed(execution, bundle))
+            yield Finding(level="error", code="executed", file=file, message=describe_failure(execution, bundle))
         else:
             took = f"{execution.delegated} operators by " if execution.delegated else "by "
             ran = took + execution.runtime + (f"; {execution.remark}" if execution.remark else "")
@@ -38,7 +38,7 @@ def _findings(file: str, bundle: Bundle, executions: Sequence[Execution]) -> Ite
         yield Finding(level="warning", code="unproven", file=file, message=message)
 
 
-def what_failed(execution: Execution, bundle: Bundle) -> str:
+def describe_failure(execution: Execution, bundle: Bundle) -> str:
     """`carries ..., which ...` with the runtime that was seen to run it."""
     variant = bundle.variant(execution.variant)
     what = (

@@ -17,14 +17,14 @@ from builder import process
 from builder.bundle import Bundle, Golden, Variant
 from builder.bundle.tensors import (
     from_artifact,
-    golden_tensor,
-    specs_of,
+    list_specs,
+    measure_worst_psnr_db,
+    read_golden,
     to_artifact,
-    worst_psnr_db,
 )
 from builder.errors import MissingToolError
 from builder.targets.android.execute.libraries import ABI, TFLITE_GPU, take_libraries
-from builder.targets.android.execute.shim import Lacking, shim_for
+from builder.targets.android.execute.shim import Lacking, build_shim
 from builder.targets.android.runtimes import TFLITE_FILE
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _shim(libraries: tuple[Path, ...]) -> tuple[Path | None, str]:
     if platform.machine() != ABI or sys.platform != "linux":
         return None, f"libraries for {ABI} run on Linux on such a machine alone"
     try:
-        return shim_for(libraries), ""
+        return build_shim(libraries), ""
     except Lacking as error:
         return None, f"its libraries need {error} of Android's C library, which is not known here"
     except MissingToolError as error:
@@ -190,12 +190,12 @@ def _judge(order: _Order, ran: _Ran, golden: Golden, number: int) -> Execution:
     if done.returncode:
         return replace(result, failure=_end(done))
     outputs = _read_outputs(order.work / f"{number}.out.npz", variant)
-    specs = specs_of(bundle.manifest.outputs, variant.outputs)
+    specs = list_specs(bundle.manifest.outputs, variant.outputs)
     expected = next(e.tensors for e in golden.expected if e.variant == variant.id)
-    own = worst_psnr_db(bundle.root, expected, specs, outputs)
+    own = measure_worst_psnr_db(bundle.root, expected, specs, outputs)
     if own is None:
         return replace(result, failure=f"golden {golden.id} expects nothing of it")
-    source = worst_psnr_db(bundle.root, golden.reference, specs, outputs)
+    source = measure_worst_psnr_db(bundle.root, golden.reference, specs, outputs)
     return replace(result, psnr_db=own, source_psnr_db=source)
 
 
@@ -220,9 +220,9 @@ def _least(golden: Golden, variant: Variant) -> float:
 def _write_inputs(path: Path, bundle: Bundle, variant: Variant, golden: Golden) -> None:
     import numpy as np
 
-    specs = specs_of(bundle.manifest.inputs, variant.inputs)
+    specs = list_specs(bundle.manifest.inputs, variant.inputs)
     values: Tensors = {
-        tensor.name: golden_tensor(bundle.root, tensor, spec).astype(spec.dtype)
+        tensor.name: read_golden(bundle.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(golden.inputs, specs, strict=True)
     }
     arrays: dict[str, Any] = {str(b.index): to_artifact(values[b.name], b) for b in variant.inputs}

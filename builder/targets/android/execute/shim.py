@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
-from builder.bundle import file_sha256
+from builder.bundle import hash_file
 from builder.errors import MissingToolError
-from builder.storage.cache import content_key, hold_lock, locate, publishing
+from builder.storage.cache import hold_lock, locate, make_content_key, publishing
 
 # One small C file, and nm of a large library: what takes minutes hangs.
 COMPILE_LIMIT_S = 120.0
@@ -41,7 +41,7 @@ class Wanted:
     version: str
 
 
-def shim_for(libraries: Sequence[Path]) -> Path:
+def build_shim(libraries: Sequence[Path]) -> Path:
     """The folder to put on LD_LIBRARY_PATH, kept by content. Raises MissingToolError, Lacking."""
     if process.find("gcc") is None or process.find("nm") is None:
         raise MissingToolError(
@@ -54,8 +54,8 @@ def shim_for(libraries: Sequence[Path]) -> Path:
     if lacking:
         raise Lacking(", ".join(lacking))
     graphics = any(symbol.name.startswith(("egl", "gl")) for symbol in wanted if not symbol.version)
-    sources = [file_sha256(_HERE / name) for name in ("bionic.c", "liblog.c", "shim.py")]
-    key = content_key([[f"{symbol.name}@{symbol.version}" for symbol in versioned], graphics, sources])
+    sources = [hash_file(_HERE / name) for name in ("bionic.c", "liblog.c", "shim.py")]
+    key = make_content_key([[f"{symbol.name}@{symbol.version}" for symbol in versioned], graphics, sources])
     with hold_lock(f"android-shim {key}"):
         if not locate("android-shim", key).is_dir():
             with publishing("android-shim", key) as work:
@@ -139,4 +139,6 @@ def _link(work: Path, name: str, source: str, options: Sequence[str]) -> None:
         raise MissingToolError(f"OpenGL ES of this system is not there; install with '{GRAPHICS_COMMAND}'.")
     if done.returncode:
         shutil.rmtree(work, ignore_errors=True)
-        raise MissingToolError(f"gcc does not make {name}: {done.last_lines(3)}; install with '{COMPILER_COMMAND}'.")
+        raise MissingToolError(
+            f"gcc does not make {name}: {done.quote_last_lines(3)}; install with '{COMPILER_COMMAND}'."
+        )

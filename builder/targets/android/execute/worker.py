@@ -41,7 +41,7 @@ def load(folder: Path, name: str, pointers: tuple[str, ...]) -> Any:
     return library
 
 
-def delegate_of(name: str, folder: Path, tflite: Any) -> int | None:
+def make_delegate(name: str, folder: Path, tflite: Any) -> int | None:
     """As the SDK's engines ask for it: XNNPACK by its defaults, the GPU in fp16 with quantized models allowed."""
     if name == "xnnpack":
         tflite.TfLiteXNNPackDelegateCreate.restype = ctypes.c_void_p
@@ -61,7 +61,7 @@ def fail(text: str) -> None:
     raise SystemExit(1)
 
 
-def tensor_array(tflite: Any, tensor: int) -> np.ndarray[Any, Any]:
+def view_tensor(tflite: Any, tensor: int) -> np.ndarray[Any, Any]:
     shape = tuple(
         tflite.TfLiteTensorDim(ctypes.c_void_p(tensor), i)
         for i in range(tflite.TfLiteTensorNumDims(ctypes.c_void_p(tensor)))
@@ -89,7 +89,7 @@ def main(folder: Path) -> None:
     (folder / "version").write_text(tflite.TfLiteVersion().decode(), encoding="utf-8")
     model = tflite.TfLiteModelCreateFromFile(str(request["model"]).encode())
     options = tflite.TfLiteInterpreterOptionsCreate()
-    delegate = delegate_of(request["delegate"], libraries, tflite)
+    delegate = make_delegate(request["delegate"], libraries, tflite)
     if delegate is not None:
         tflite.TfLiteInterpreterOptionsAddDelegate(pointer(options), pointer(delegate))
     made = tflite.TfLiteInterpreterCreate(pointer(model), pointer(options))
@@ -112,7 +112,7 @@ def main(folder: Path) -> None:
         results: dict[str, Any] = {}
         for place in range(tflite.TfLiteInterpreterGetOutputTensorCount(interpreter)):
             tensor = tflite.TfLiteInterpreterGetOutputTensor(interpreter, place)
-            values = tensor_array(tflite, tensor)
+            values = view_tensor(tflite, tensor)
             tflite.TfLiteTensorCopyToBuffer(
                 pointer(tensor), values.ctypes.data_as(pointer), ctypes.c_size_t(values.nbytes)
             )

@@ -13,15 +13,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import hash_file, list_tree
 from builder.errors import VerificationError
 from builder.storage import cache
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import aapt2, compiler, framework, maven
-from builder.targets.android.host.flavours import Flavour, flavour_of
+from builder.targets.android.host.flavours import Flavour, find_flavour
 from builder.targets.android.host.maven import Wanted
-from builder.targets.android.licences import runtime_licences
+from builder.targets.android.licences import write_runtime_licences
 from builder.targets.base import Runtime
 
 ABIS = ("arm64-v8a", "x86_64")
@@ -66,15 +66,15 @@ def provide_prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
     Raises ConfigError for an unknown runtime, MissingToolError, ConversionError with the compiler's last lines, VerificationError when
     the cached one is damaged.
     """
-    flavour = flavour_of(runtime)
+    flavour = find_flavour(runtime)
     local = runtime.file if runtime is not None else None
     catalogue = Catalogue.read(project)
-    key = cache.content_key(
+    key = cache.make_content_key(
         [
-            _sources_sha256(project, flavour),
-            cache.code_sha256(Path(__file__).parent),
+            _hash_sources(project, flavour),
+            cache.hash_code(Path(__file__).parent),
             flavour.main.alias,
-            file_sha256(local) if local else None,
+            hash_file(local) if local else None,
         ]
     )
     root = cache.locate(STEP, key)
@@ -83,14 +83,14 @@ def provide_prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
             tools.require("java", "javac", "mvn", "aapt2")
             with cache.publishing(STEP, key) as work:
                 _build(project, catalogue, flavour, local, work)
-                files = {p.relative_to(work).as_posix(): file_sha256(p) for p in tree_files(work)}
+                files = {p.relative_to(work).as_posix(): hash_file(p) for p in list_tree(work)}
                 (work / LISTING).write_text(json.dumps(files, indent=1, sort_keys=True), encoding="utf-8")
     _verify(root)
     return HostApp(
         root=root,
         flavour=flavour,
         dex=tuple(sorted(root.glob("classes*.dex"))),
-        libraries={p.relative_to(root).as_posix(): p for p in tree_files(root / "lib")},
+        libraries={p.relative_to(root).as_posix(): p for p in list_tree(root / "lib")},
         resources=root / "resources.zip",
         manifest=root / "AndroidManifest.xml",
         ids=root / "ids.txt",
@@ -102,45 +102,45 @@ def provide_prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
     )
 
 
-def runtime_paths(flavour: Flavour, local: Path | None) -> dict[str, tuple[Wanted, ...]]:
+def list_runtime_paths(flavour: Flavour, local: Path | None) -> dict[str, tuple[Wanted, ...]]:
     """What Maven resolves for a flavour; with a local archive the main library stays out."""
     main = () if local is not None else (flavour.main,)
     return {f"runtime-{flavour.main.alias}{'-local' if local else ''}": (*main, *flavour.wanted)}
 
 
-def _sources_sha256(project: Path, flavour: Flavour) -> str:
+def _hash_sources(project: Path, flavour: Flavour) -> str:
     """Hash of every file that decides the host app: the sources of both modules, their shrinker rules, and the versions."""
     roots = [project / module / "src" / part for module in ("sdk", "app") for part in ("main", flavour.sources)]
     rules = [p for module in ("sdk", "app") for p in (project / module).glob("*.pro")]
     files = (
-        [p for root in roots if root.exists() for p in tree_files(root)]
+        [p for root in roots if root.exists() for p in list_tree(root)]
         + rules
         + [project / "gradle" / "libs.versions.toml"]
     )
-    lines = sorted(f"{p.relative_to(project).as_posix()} {file_sha256(p)}" for p in files)
+    lines = sorted(f"{p.relative_to(project).as_posix()} {hash_file(p)}" for p in files)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | None, out: Path) -> None:
-    paths = runtime_paths(flavour, local)
+    paths = list_runtime_paths(flavour, local)
     files = maven.resolve(catalogue, {**TOOL_PATHS, **paths})
     archives = [*([local] if local else []), *files[next(iter(paths))]]
     with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as folder:
         work = Path(folder)
-        runtime = [maven.jar_of(archive, work) for archive in archives]
+        runtime = [maven.unpack_jar(archive, work) for archive in archives]
         android = list(files["framework"])
         generated = _resources(project, catalogue, android[0], out, work)
         libraries = [*android, *runtime, *files["stdlib"]]
         compiler.kotlinc(
             compiler=files["kotlinc"],
-            sources=kotlin_sources(project / "sdk", flavour),
+            sources=find_kotlin_sources(project / "sdk", flavour),
             libraries=libraries,
             module="sdk",
             out=work / "sdk",
         )
         compiler.kotlinc(
             compiler=files["kotlinc"],
-            sources=[*kotlin_sources(project / "app", flavour), generated],
+            sources=[*find_kotlin_sources(project / "app", flavour), generated],
             libraries=[work / "sdk", *libraries],
             module="app",
             out=work / "app",
@@ -152,27 +152,31 @@ def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | 
         messages = compiler.r8(
             tool=files["r8"][0],
             inputs=[work / "app.jar", out / "sdk.jar", *runtime, *files["stdlib"]],
-            libraries=[*android, tools.java_home()],  # android-all has no java.*
-            rules=[*consumer_rules(project, flavour), *sorted((project / "app").glob("*.pro")), work / "aapt2.pro"],
+            libraries=[*android, tools.find_java_home()],  # android-all has no java.*
+            rules=[
+                *find_consumer_rules(project, flavour),
+                *sorted((project / "app").glob("*.pro")),
+                work / "aapt2.pro",
+            ],
             min_api=catalogue.versions["minSdk"],
             out=work / "dex",
         )
         for dex in sorted((work / "dex").glob("*.dex")):
             shutil.copyfile(dex, out / dex.name)
         (out / "r8.txt").write_text(messages, encoding="utf-8")
-    (out / NOTICES).write_text(runtime_licences([*archives, *files["stdlib"]]), encoding="utf-8")
-    for name, content in maven.native_libraries(archives, ABIS).items():
+    (out / NOTICES).write_text(write_runtime_licences([*archives, *files["stdlib"]]), encoding="utf-8")
+    for name, content in maven.read_native_libraries(archives, ABIS).items():
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 
 
-def consumer_rules(project: Path, flavour: Flavour) -> list[Path]:
+def find_consumer_rules(project: Path, flavour: Flavour) -> list[Path]:
     """What R8 must keep in an app that uses the library with this runtime."""
     return [project / "sdk" / "consumer-rules.pro", project / "sdk" / f"consumer-rules-{flavour.sources}.pro"]
 
 
-def kotlin_sources(module: Path, flavour: Flavour) -> list[Path]:
+def find_kotlin_sources(module: Path, flavour: Flavour) -> list[Path]:
     return [folder for part in ("main", flavour.sources) if (folder := module / "src" / part / "kotlin").exists()]
 
 
@@ -207,7 +211,7 @@ def _verify(root: Path) -> None:
         ) from error
     for name, digest in listed.items():
         path = root / name
-        if not path.is_file() or file_sha256(path) != digest:
+        if not path.is_file() or hash_file(path) != digest:
             raise VerificationError(
                 f"the prebuilt host app in {root} is damaged ({name}); remove that directory and package again."
             )

@@ -44,7 +44,7 @@ def write_named_manifest(source: Path, application_id: str, label: str, out: Pat
     out.write_text(text.replace("${appLabel}", label), encoding="utf-8")
 
 
-def app_label(model: str) -> str:
+def make_app_label(model: str) -> str:
     """What a phone's launcher calls the app of this model: its name in words; without the signs that XML and aapt2 read as more."""
     words = " ".join(re.sub(r"[-_.@?<>&\"'\\$%{}\s]+", " ", model).split())
     return words[:1].upper() + words[1:] or "App"

@@ -27,7 +27,13 @@ def kotlinc(
     friends: Sequence[Path] = (),
 ) -> None:
     """Compile folders of Kotlin (and Java, for reference) to class files; warnings are errors. `friends` may be seen inside."""
-    argv: list[str | Path] = ["java", *JVM, "-cp", class_path(compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"]
+    argv: list[str | Path] = [
+        "java",
+        *JVM,
+        "-cp",
+        join_class_path(compiler),
+        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
+    ]
     argv += [
         "-no-stdlib",
         "-no-reflect",
@@ -37,7 +43,7 @@ def kotlinc(
         "-module-name",
         module,
         "-cp",
-        class_path(libraries),
+        join_class_path(libraries),
         "-d",
         out,
     ]
@@ -87,5 +93,5 @@ def r8(
     return (done.stdout + done.stderr).strip()
 
 
-def class_path(items: Sequence[Path]) -> str:
+def join_class_path(items: Sequence[Path]) -> str:
     return os.pathsep.join(map(str, items))

@@ -92,7 +92,7 @@ FLAVOURS: Mapping[str, Flavour] = {
 }
 
 
-def flavour_of(runtime: Runtime | None) -> Flavour:
+def find_flavour(runtime: Runtime | None) -> Flavour:
     """The flavour that was asked for; the first one when none was. Raises ConfigError for an unknown name or a bad file."""
     name = runtime.name if runtime is not None else runtimes.RUNTIMES[0]
     if name not in FLAVOURS:
@@ -103,7 +103,7 @@ def flavour_of(runtime: Runtime | None) -> Flavour:
     return FLAVOURS[name]
 
 
-def flavour_for(file: str) -> Flavour | None:
+def choose_flavour(file: str) -> Flavour | None:
     """A flavour that executes such a file."""
     return next((flavour for flavour in FLAVOURS.values() if file.endswith(flavour.artifact)), None)
 

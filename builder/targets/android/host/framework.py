@@ -27,28 +27,28 @@ def write_framework_apk(android_all: Path, out: Path) -> None:
     """Write the APK that `aapt2 link -I` takes: manifest and resource table of the framework, default configuration only."""
     with zipfile.ZipFile(android_all) as jar, zipfile.ZipFile(out, "w") as apk:
         apk.writestr(zipfile.ZipInfo("AndroidManifest.xml", FIXED_TIME), jar.read("AndroidManifest.xml"))
-        apk.writestr(zipfile.ZipInfo("resources.arsc", FIXED_TIME), long_table(jar.read("resources.arsc")))
+        apk.writestr(zipfile.ZipInfo("resources.arsc", FIXED_TIME), lengthen_table(jar.read("resources.arsc")))
 
 
-def long_table(table: bytes) -> bytes:
+def lengthen_table(table: bytes) -> bytes:
     """The resource table with its first package in the long form (the others are overlays behind feature flags)."""
     kind, header_size, _ = struct.unpack_from("<HHI", table)
     if kind != TABLE_TYPE:
         raise ValueError("not a resource table")
     chunks = list(_chunks(table, header_size))
     packages = [chunk for kind, chunk in chunks if kind == PACKAGE_TYPE]
-    body = b"".join(chunk for kind, chunk in chunks if kind != PACKAGE_TYPE) + _long_package(packages[0])
+    body = b"".join(chunk for kind, chunk in chunks if kind != PACKAGE_TYPE) + _lengthen_package(packages[0])
     header = struct.pack("<HHII", TABLE_TYPE, header_size, header_size + len(body), 1)
     return header + body
 
 
-def _long_package(package: bytes) -> bytes:
+def _lengthen_package(package: bytes) -> bytes:
     kind, header_size, _ = struct.unpack_from("<HHI", package)
     body = bytearray()
     for chunk_kind, chunk in _chunks(package, header_size):
         if chunk_kind == TYPE_TYPE:
             if _is_default_locale(chunk):
-                body += _long_type(chunk)
+                body += _lengthen_type(chunk)
         elif chunk_kind != STAGED_ALIAS_TYPE:
             body += chunk
     return struct.pack("<HHI", kind, header_size, header_size + len(body)) + package[8:header_size] + bytes(body)
@@ -66,7 +66,7 @@ def _is_default_locale(chunk: bytes) -> bool:
     return chunk[28:32] == bytes(4)
 
 
-def _long_type(chunk: bytes) -> bytes:
+def _lengthen_type(chunk: bytes) -> bytes:
     """A type chunk with 32-bit offsets and full entries."""
     _, header_size, _, type_id, flags, _, count, start = struct.unpack_from("<HHIBBHII", chunk)
     offsets, entries = [], bytearray()
@@ -75,7 +75,7 @@ def _long_type(chunk: bytes) -> bytes:
             offsets.append(NO_ENTRY)
         else:
             offsets.append(len(entries))
-            entries += _long_entry(chunk, start + offset)
+            entries += _lengthen_entry(chunk, start + offset)
     entries_start = header_size + 4 * len(offsets)
     head = struct.pack(
         "<HHIBBHII", TYPE_TYPE, header_size, entries_start + len(entries), type_id, 0, 0, len(offsets), entries_start
@@ -97,7 +97,7 @@ def _offsets(chunk: bytes, at: int, flags: int, count: int) -> list[int]:
     return list(struct.unpack_from(f"<{count}I", chunk, at))
 
 
-def _long_entry(chunk: bytes, at: int) -> bytes:
+def _lengthen_entry(chunk: bytes, at: int) -> bytes:
     size, flags, word = struct.unpack_from("<HHI", chunk, at)
     if flags & ENTRY_COMPACT:  # the first field is the key, the flags' high byte the value's type, the word its data
         return struct.pack("<HHIHBBI", 8, flags & 0x07, size, 8, 0, flags >> 8, word)

@@ -42,7 +42,7 @@ def resolve(catalogue: Catalogue, class_paths: dict[str, tuple[Wanted, ...]]) ->
         name: _pom(name, [(catalogue.libraries[w.alias], w) for w in wanted]) for name, wanted in class_paths.items()
     }
     parent = _parent(poms)
-    key = cache.content_key([parent, poms])
+    key = cache.make_content_key([parent, poms])
     listings = cache.locate("android-maven", key)
     with cache.hold_lock(f"android-maven-{key}"):
         if (files := _read(listings, poms)) is not None:
@@ -67,7 +67,7 @@ def resolve(catalogue: Catalogue, class_paths: dict[str, tuple[Wanted, ...]]) ->
     return files
 
 
-def jar_of(archive: Path, work: Path) -> Path:
+def unpack_jar(archive: Path, work: Path) -> Path:
     """A library's classes as a jar: itself, or the `classes.jar` of an AAR, unpacked into `work`."""
     if archive.suffix != ".aar":
         return archive
@@ -77,7 +77,7 @@ def jar_of(archive: Path, work: Path) -> Path:
     return target
 
 
-def native_libraries(archives: Iterable[Path], abis: tuple[str, ...]) -> dict[str, bytes]:
+def read_native_libraries(archives: Iterable[Path], abis: tuple[str, ...]) -> dict[str, bytes]:
     """Native libraries inside AARs as `lib/ABI/name.so` -> content."""
     libraries = {}
     for archive in archives:

@@ -54,7 +54,7 @@ def _verify_block(block: bytes, content: bytes) -> Certificate:
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
-    signature = _last_octets(block)
+    signature = _read_last_octets(block)
     for certificate in load_der_pkcs7_certificates(block):
         key = certificate.public_key()
         try:
@@ -70,7 +70,7 @@ def _verify_block(block: bytes, content: bytes) -> Certificate:
     raise ValueError("the signature is not made by a key in its block")
 
 
-def _last_octets(data: bytes) -> bytes:
+def _read_last_octets(data: bytes) -> bytes:
     """The last OCTET STRING at the end of nested DER values: a signature without attributes stands there. Raises ValueError."""
     while data:
         start, tag, body = 0, 0, b""

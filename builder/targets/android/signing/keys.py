@@ -34,7 +34,7 @@ class SigningKey:
 
 def signing_key(keystore: Keystore | None) -> SigningKey:
     """The user's key, or the debug key of this machine. Raises ConfigError when the keystore cannot be used."""
-    return _debug_key() if keystore is None else _read(keystore)
+    return _load_debug_key() if keystore is None else _read(keystore)
 
 
 def is_debug(certificate: Certificate) -> bool:
@@ -86,19 +86,19 @@ def _pkcs12(content: bytes, password: bytes | None) -> tuple[object, list[Certif
     return private, ([own] if own else []) + others
 
 
-def _debug_key() -> SigningKey:
-    path = cache.cache_root() / "keys" / "android-debug.pem"
+def _load_debug_key() -> SigningKey:
+    path = cache.find_cache_root() / "keys" / "android-debug.pem"
     with cache.hold_lock("android-debug-key"):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             work = path.with_suffix(f".{os.getpid()}")
             work.touch(mode=0o600)
-            work.write_bytes(_new_debug_key())
+            work.write_bytes(_make_debug_key())
             work.rename(path)
     return _read(Keystore(path=path))
 
 
-def _new_debug_key() -> bytes:
+def _make_debug_key() -> bytes:
     """PEM of a fresh RSA key and its self-signed certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

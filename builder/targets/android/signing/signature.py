@@ -46,7 +46,7 @@ def sign(apk: Path, out: Path, key: SigningKey) -> None:
     """Write the APK with a v2 and a v3 signature, which replace those that it may have. RSA signatures and, since nonces are derived (RFC 6979), EC ones repeat exactly."""
     with apk.open("rb") as source:
         layout = read_layout(source)
-        digest = content_digest(source, layout)
+        digest = digest_content(source, layout)
         block = signing_block(digest, key)
         with out.open("wb") as target:
             source.seek(0)
@@ -84,7 +84,7 @@ def signing_block(digest: bytes, key: SigningKey) -> bytes:
     return size + pairs + size + MAGIC
 
 
-def content_digest(apk: BinaryIO, layout: Layout) -> bytes:
+def digest_content(apk: BinaryIO, layout: Layout) -> bytes:
     """SHA-256 over the pieces of the three parts that a signature covers."""
     pieces = [
         hashlib.sha256(b"\xa5" + struct.pack("<I", len(piece)) + piece).digest()

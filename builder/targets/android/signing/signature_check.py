@@ -12,7 +12,7 @@ from builder.targets.android.signing.signature import (
     RSA_PKCS1_SHA256,
     V2_BLOCK,
     V3_BLOCK,
-    content_digest,
+    digest_content,
     read_layout,
 )
 
@@ -38,7 +38,7 @@ def check_signatures(apk: Path) -> list[SchemeResult]:
             layout = read_layout(stream)
         except (ValueError, struct.error) as error:
             return [SchemeResult(scheme=name, certificate=None, problem=str(error)) for name in SCHEMES]
-        digest = content_digest(stream, layout)
+        digest = digest_content(stream, layout)
     return [_check(name, layout.block.get(number), digest) for name, number in SCHEMES.items()]
 
 
@@ -68,7 +68,7 @@ def _check(scheme: str, block: bytes | None, digest: bytes) -> SchemeResult:
         return SchemeResult(
             scheme=scheme, certificate=None, problem="the signature is not made by the key in the block"
         )
-    if _public_der(certificate) != public:
+    if _read_public_der(certificate) != public:
         return SchemeResult(scheme=scheme, certificate=certificate, problem="the certificate is of another key")
     if stated.bytes() != digest:
         return SchemeResult(scheme=scheme, certificate=certificate, problem="the file was changed after it was signed")
@@ -89,7 +89,7 @@ def _verify(public: bytes, algorithm: int, signature: bytes, data: bytes) -> Non
         raise ValueError(f"signature algorithm {algorithm:#06x} is not known here")
 
 
-def _public_der(certificate: Certificate) -> bytes:
+def _read_public_der(certificate: Certificate) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

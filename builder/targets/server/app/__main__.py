@@ -17,7 +17,7 @@ from .application import Service, make_application
 from .connection import PromptProtocol
 from .memory import keep_freed_memory
 from .network import Unfit, open_network
-from .settings import settings_of_environment
+from .settings import read_settings
 
 log = logging.getLogger("edgebundle_server")
 
@@ -41,7 +41,7 @@ def main() -> int:
     keep_freed_memory()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
-        settings = settings_of_environment()
+        settings = read_settings()
         with open_bundle(settings.bundle) as bundle:
             network, golden_db, passed = open_network(bundle, workers=settings.workers, threads=settings.threads)
     except (ValueError, BundleError, Unfit) as error:

@@ -6,8 +6,10 @@ import ctypes
 
 # glibc's mallopt: https://man7.org/linux/man-pages/man3/mallopt.3.html
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-KEPT_BYTES = 64 << 20  # free memory that is not given back
-LARGE_BYTES = 32 << 20  # the most that glibc takes: what is larger comes from the kernel, and goes back at once
+# Free memory that is not given back.
+KEPT_BYTES = 64 << 20
+# The most that glibc takes: what is larger comes from the kernel, and goes back at once.
+LARGE_BYTES = 32 << 20
 
 
 def keep_freed_memory() -> None:

@@ -14,15 +14,15 @@ from PIL import Image
 from builder.bundle import Bundle, Golden, TensorSpec, Variant
 from builder.bundle.pictures import read_rgb
 from builder.bundle.tensors import (
-    artifact_to_pixels,
     as_golden,
+    decode_pixels,
+    encode_pixels,
+    find_peak,
     fit_pixels,
     from_artifact,
-    golden_tensor,
-    peak_of,
-    pixels_to_artifact,
-    psnr_db,
-    specs_of,
+    list_specs,
+    measure_psnr_db,
+    read_golden,
     to_artifact,
 )
 from builder.errors import BundleError
@@ -47,10 +47,10 @@ class Network:
 
     def __init__(self, bundle: Bundle, variant: Variant, *, workers: int, threads: int) -> None:
         self.bundle, self.variant = bundle, variant
-        self.inputs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
-        self.outputs = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
-        self.picture = _first_picture(self.inputs)
-        self.result = _first_picture(self.outputs)
+        self.inputs = {spec.name: spec for spec in list_specs(bundle.manifest.inputs, variant.inputs)}
+        self.outputs = {spec.name: spec for spec in list_specs(bundle.manifest.outputs, variant.outputs)}
+        self.picture = _find_first_picture(self.inputs)
+        self.result = _find_first_picture(self.outputs)
         self._free: Queue[Any] = Queue()
         for _ in range(workers):
             self._free.put(_interpreter(bundle, variant, threads))
@@ -84,36 +84,36 @@ class Network:
         given = {
             binding.name: to_artifact(plain[binding.name], binding)
             if binding.name in plain
-            else pixels_to_artifact(pixels, self.picture, binding)
+            else encode_pixels(pixels, self.picture, binding)
             for binding in self.variant.inputs
         }
         made = self._run(given)[self.result.name]
         binding = next(binding for binding in self.variant.outputs if binding.name == self.result.name)
-        return encode_png(artifact_to_pixels(made, self.result, binding))
+        return encode_png(decode_pixels(made, self.result, binding))
 
-    def golden_db(self) -> float | None:
+    def measure_golden_db(self) -> float | None:
         """Agreement with the variant's golden, None where it has none. Raises Unfit below what the bundle asks for."""
         expectations = [(golden, outputs) for golden in self.bundle.manifest.goldens for outputs in golden.expected]
         mine = next(((g, o) for g, o in expectations if o.variant == self.variant.id), None)
         if mine is None:
             return None
         golden, expected = mine
-        outputs = self.run(self._golden_inputs(golden))
+        outputs = self.run(self._read_golden_inputs(golden))
         worst = min(self._agreement(tensor.name, tensor, outputs) for tensor in expected.tensors)
         if not worst >= expected.min_psnr_db:
             raise Unfit(f"its golden picture came out wrong ({worst:.1f} dB, at least {expected.min_psnr_db:g} dB)")
         return worst
 
-    def _golden_inputs(self, golden: Golden) -> Tensors:
-        return {t.name: golden_tensor(self.bundle.root, t, self.inputs[t.name]) for t in golden.inputs}
+    def _read_golden_inputs(self, golden: Golden) -> Tensors:
+        return {t.name: read_golden(self.bundle.root, t, self.inputs[t.name]) for t in golden.inputs}
 
     def _agreement(self, name: str, tensor: Any, outputs: Tensors) -> float:
         spec = self.outputs[name]
-        wanted = golden_tensor(self.bundle.root, tensor, spec)
+        wanted = read_golden(self.bundle.root, tensor, spec)
         got = np.asarray(outputs[name], np.float32)
         if not np.isfinite(got).all():
             return -200.0
-        return float(psnr_db(as_golden(got, spec, tensor.encoding), wanted, peak_of(spec, wanted)))
+        return float(measure_psnr_db(as_golden(got, spec, tensor.encoding), wanted, find_peak(spec, wanted)))
 
 
 def open_network(bundle: Bundle, *, workers: int, threads: int) -> tuple[Network, float | None, list[str]]:
@@ -124,7 +124,7 @@ def open_network(bundle: Bundle, *, workers: int, threads: int) -> tuple[Network
             continue
         try:
             network = Network(bundle, variant, workers=workers, threads=threads)
-            return network, network.golden_db(), passed
+            return network, network.measure_golden_db(), passed
         except (Unfit, ValueError, RuntimeError) as error:
             passed.append(f"{variant.id}: {error}")
     raise Unfit(
@@ -140,7 +140,7 @@ def _interpreter(bundle: Bundle, variant: Variant, threads: int) -> Any:
     return interpreter
 
 
-def _first_picture(specs: Mapping[str, TensorSpec]) -> TensorSpec:
+def _find_first_picture(specs: Mapping[str, TensorSpec]) -> TensorSpec:
     picture = next((spec for spec in specs.values() if spec.kind == "image"), None)
     if picture is None:
         raise Unfit("this network has no picture as input and output, which is what this server takes and gives")

@@ -12,9 +12,12 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-UP = 2  # the filter
+# The filter: each row less the one above it (PNG specification, 9.2).
+UP = 2
+# Depth and colour type of the header.
 EIGHT_BITS, RGB = 8, 2
-LEVEL = 1  # of 0 to 3; those above take twice the time for a hundredth of the bytes
+# Of 0 to 3; those above take twice the time for a hundredth of the bytes.
+LEVEL = 1
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

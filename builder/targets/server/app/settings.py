@@ -41,7 +41,7 @@ class Settings:
         return [name.strip() for name in self.origins.split(",") if name.strip()]
 
 
-def settings_of_environment() -> Settings:
+def read_settings() -> Settings:
     """Raises ValueError with the name of a variable that is no number, or too small."""
     given: dict[str, object] = {}
     defaults = Settings()

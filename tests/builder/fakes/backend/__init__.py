@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from builder.precision.scheme import Scheme
 
 
-def options_kind() -> type[Options]:
+def load_options_kind() -> type[Options]:
     from builder.backends.fake.options import FakeOptions
 
     return FakeOptions
 
 
-def float_file() -> FloatFile | None:
+def describe_float_file() -> FloatFile | None:
     return None
 
 
-def half_limits() -> HalfLimits | None:
+def describe_half_limits() -> HalfLimits | None:
     return None
 
 
@@ -93,7 +93,7 @@ def read_between(path: Path) -> str:
     return "float"
 
 
-def structure_of(path: Path) -> str | None:
+def find_structure(path: Path) -> str | None:
     return None
 
 
@@ -128,7 +128,7 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
 def execution(delegate: str) -> Execution:
     from builder.backends.base import Execution
 
-    return Execution(runtime=runtime_name(), open=partial(runner, threads=1), unproven="there is no fake phone")
+    return Execution(runtime=describe_runtime(), open=partial(runner, threads=1), unproven="there is no fake phone")
 
 
 def needs() -> tuple[Need, ...]:
@@ -137,13 +137,13 @@ def needs() -> tuple[Need, ...]:
     return (Need(delegate="slow", name="a fake phone", version=None, install="buy a fake phone"),)
 
 
-def runtime_name() -> str:
+def describe_runtime() -> str:
     return "Fake 1.0"
 
 
-def minimum_runtime(path: Path) -> str:
+def read_minimum_runtime(path: Path) -> str:
     return "Fake 1"
 
 
-def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+def predict_peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
     return path.stat().st_size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.fake import file
 
-from builder.backends.engine import Loaded, resident_bytes
+from builder.backends.engine import Loaded, read_resident_bytes
 from builder.bundle import Binding
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load(artifact: str, threads: int, inputs: Arrays) -> Loaded:
-    before, start = resident_bytes(), time.perf_counter_ns()
+    before, start = read_resident_bytes(), time.perf_counter_ns()
     about, _ = file.read(Path(artifact))
     load_ns = time.perf_counter_ns() - start
     taken = tuple(

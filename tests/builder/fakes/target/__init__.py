@@ -20,7 +20,7 @@ AUDITED: tuple[str, ...] = ()
 ARTIFACT = ".fake"
 
 
-def section_kind() -> type[Section] | None:
+def load_section_kind() -> type[Section] | None:
     from builder.targets.fake.settings import FakeSection
 
     return FakeSection
@@ -50,7 +50,7 @@ def doctor() -> list[Need]:
     return [Need(name="cardboard", found=True, version="2", install="")]
 
 
-def sources_sha256() -> str:
+def hash_sources() -> str:
     return "1"
 
 

@@ -47,7 +47,7 @@ def shifted(x: Tensor) -> Tensor:
     return torch.abs(torch.fft.ifft2(torch.fft.ifftshift(f, dim=(-2, -1))))
 
 
-def rows_transformed(x: Tensor) -> Tensor:
+def transform_rows(x: Tensor) -> Tensor:
     """One axis, cut to another length."""
     return torch.view_as_real(torch.fft.rfft(x.flatten(2), n=64, norm="ortho"))[..., :32, :].flatten(2)[..., None]
 
@@ -58,7 +58,7 @@ def weighted(x: Tensor) -> Tensor:
     return torch.fft.irfft2(f * w[:, :, None].view(1, 6, 1, 1) - f.conj() * 1j, s=(11, 7), norm="ortho")
 
 
-@pytest.mark.parametrize("function", [fourier_unit, filtered, rephased, shifted, rows_transformed, weighted])
+@pytest.mark.parametrize("function", [fourier_unit, filtered, rephased, shifted, transform_rows, weighted])
 def test_it_computes_the_same_from_other_operators(function: Callable[[Tensor], Tensor]) -> None:
     """Within its own bound, and with layers under their names."""
     check_rewrite("complex_numbers", function, gone=("fft", "complex", "polar"))

@@ -35,9 +35,9 @@ def test_norms_are_scaled_where_fp16_would_overflow_and_nowhere_else() -> None:
     """Sums of squares over a block stay below half of fp16's range behind it; a network of small values is left alone."""
     sample = (torch.rand(PICTURE, generator=torch.Generator().manual_seed(3)),)
     large, small = (export(lambda x, scale=scale: F.instance_norm(scale * x), sample) for scale in (300.0, 1.0))
-    before = half_range._largest_sums(large, [sample])
+    before = half_range._measure_largest_sums(large, [sample])
     rewritten, places = half_range.apply(large, [sample])
-    after = half_range._largest_sums(rewritten, [sample])
+    after = half_range._measure_largest_sums(rewritten, [sample])
     assert places == len(before) == 1
     assert min(before.values()) > half_range.HALF_MAX
     assert half_range.LIMIT / 4 <= max(after.values()) <= half_range.LIMIT

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page
 
 from builder.precision.plan import load_plan
-from tests.builder.processes import all_of, own_servers, wait_until
+from tests.builder.processes import find_processes, make_own_servers, wait_until
 from tests.builder.projects import make_project
 from tests.harness.small_bundle import make_small_bundle
 from tests.web import looks
@@ -59,7 +59,7 @@ def studio(source: Path, cache: Path, log: Path) -> Iterator[Session]:
     """The command itself, ended by Ctrl-C, which is no failure and leaves no process."""
     words = [sys.executable, "-m", "builder", "studio", str(source)]
     with log.open("w") as stream:
-        process = subprocess.Popen(words, env=own_servers(cache), stdout=stream, stderr=stream)
+        process = subprocess.Popen(words, env=make_own_servers(cache), stdout=stream, stderr=stream)
     try:
         wait_until(lambda: "open http" in log.read_text() or process.poll() is not None, "the address", 300)
         found = re.search(r"open http://127\.0\.0\.1:(\d+)/#(\S+)", log.read_text())
@@ -71,7 +71,7 @@ def studio(source: Path, cache: Path, log: Path) -> Iterator[Session]:
         process.kill()
         process.wait()
     assert "Traceback" not in log.read_text()
-    wait_until(lambda: not all_of(cache), "everything has ended", 30)
+    wait_until(lambda: not find_processes(cache), "everything has ended", 30)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def page(session: Session) -> Iterator[Page]:
         yield page
 
 
-def number_of(text: str) -> int:
+def read_number(text: str) -> int:
     found = re.search(r"([\d,]+) bytes", text)
     assert found is not None, text
     return int(found[1].replace(",", ""))
@@ -105,12 +105,12 @@ def test_a_switch_is_predicted_at_once_and_exported_by_a_click(session: Session,
     plan.write_text(f"# by hand\n{plan.read_text()}")
     page.get_by_label("scheme of dw").select_option("fp32")
     wait_for(lambda: "Predicted" in page.inner_text("#figures"), "a prediction")
-    predicted = number_of(page.inner_text("#figures"))
+    predicted = read_number(page.inner_text("#figures"))
     assert " dB" in page.inner_text("#figures")
     page.click("#try")
     wait_for(lambda: page.locator("figure").count() == 4, "the export")
     wait_for(lambda: "Measured" in page.inner_text("#figures"), "its figures")
-    measured = number_of(page.inner_text("#figures"))
+    measured = read_number(page.inner_text("#figures"))
     assert abs(predicted - measured) < 0.15 * measured
     assert page.is_disabled("#try")
     page.check("#enlarge")
@@ -177,8 +177,8 @@ def test_the_page_is_for_everybody(page: Page) -> None:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert looks.unnamed(page) == []
-        assert looks.faint_texts(page) == []
-        assert looks.small_targets(page) == []
+        assert looks.find_faint_texts(page) == []
+        assert looks.find_small_targets(page) == []
 
 
 def test_only_the_session_s_own_page_may_ask(session: Session) -> None:

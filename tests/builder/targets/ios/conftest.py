@@ -11,12 +11,12 @@ import pytest
 from builder.bundle import Bundle
 from builder.targets import ios
 from tests.builder.targets.ios.making import ODD, request
-from tests.ios.bundles import coreml_bundle
+from tests.ios.bundles import make_coreml_bundle
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return coreml_bundle()
+    return make_coreml_bundle()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from builder.bundle import Bundle, tree_files
+from builder.bundle import Bundle, list_tree
 from builder.targets.base import PackageRequest
 
 ODD = "a b'c\"d 模型 $(x)"  # spaces, quotes and Chinese: in a model's name, and in every directory
@@ -25,7 +25,7 @@ def request(bundle: Bundle, out: Path, *formats: str, **changes: object) -> Pack
     return PackageRequest(bundle=bundle, out=out, **fields)  # type: ignore[arg-type]
 
 
-def built_app(folder: Path, *, platform: int = 2, processor: int = 0x0100000C, minimum: str = "16.0") -> Path:
+def make_app(folder: Path, *, platform: int = 2, processor: int = 0x0100000C, minimum: str = "16.0") -> Path:
     """An app as Xcode leaves it, as far as packing looks: Info.plist, a Mach-O head, seals, the bundle of another model."""
     app = folder / "Edgebundle.app"
     (app / "_CodeSignature").mkdir(parents=True)
@@ -48,7 +48,7 @@ def built_app(folder: Path, *, platform: int = 2, processor: int = 0x0100000C, m
 
 def zipped(app: Path, out: Path, extra: dict[str, bytes] | None = None) -> Path:
     with zipfile.ZipFile(out, "w") as archive:
-        for path in tree_files(app):
+        for path in list_tree(app):
             archive.write(path, f"Payload/{app.name}/{path.relative_to(app)}")
         for name, content in (extra or {}).items():
             archive.writestr(name, content)

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from builder.bundle import Bundle, bundle_folder, file_sha256, tree_bytes, tree_files, tree_sha256
+from builder.bundle import Bundle, count_tree_bytes, hash_file, hash_tree, list_tree, name_bundle_folder
 from builder.errors import ConfigError, VerificationError
 from builder.targets import ios
-from tests.builder.targets.ios.making import ODD, built_app, request
+from tests.builder.targets.ios.making import ODD, make_app, request
 
 
 def test_two_runs_give_equal_bytes(bundle: Bundle, tmp_path: Path) -> None:
     """Package, project and an injected ipa are the same bytes twice."""
-    app = built_app(tmp_path)
+    app = make_app(tmp_path)
     contents = []
     for name in ("one", "two"):
         out = tmp_path / name
         ios.package(request(bundle, out, "package", "project", "ipa", app=app))
-        contents.append({p.relative_to(out).as_posix(): p.read_bytes() for p in tree_files(out)})
+        contents.append({p.relative_to(out).as_posix(): p.read_bytes() for p in list_tree(out)})
     assert contents[0] == contents[1]
     assert len(contents[0]) > 40
 
@@ -32,7 +32,7 @@ def test_package_carries_the_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:
     """The bundle's package has it as a resource that is copied as it is; the SDK lies beside it, without tests and without a bundle."""
     result = ios.package(request(odd_bundle, tmp_path / ODD, "package", deployment_target="17.0"))
     sdk = result.files[0] / "edgebundle"
-    folder = bundle_folder(ODD)
+    folder = name_bundle_folder(ODD)
     package = result.files[0] / folder.removeprefix("edgebundle/")
     assert package.name.startswith("a_b_c_d_x-")
     text = (package / "Package.swift").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_package_carries_the_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:
     assert Bundle.open(sources / folder).manifest.model.name == ODD
     assert not (sdk / "Tests").exists()
     assert not list(sdk.rglob("manifest.json"))
-    for path in tree_files(result.files[0]):
+    for path in list_tree(result.files[0]):
         assert path.stat().st_mode & 0o777 == 0o644, path
     assert (result.files[0] / "executorch" / "Package.swift").is_file()
     notices = (package / "NOTICES.txt").read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ def test_the_sdk_is_the_same_for_every_bundle(bundle: Bundle, odd_bundle: Bundle
     made = []
     for name, one, target in (("one", bundle, "16.0"), ("two", odd_bundle, "17.0")):
         packages = ios.package(request(one, tmp_path / name, "package", deployment_target=target)).files[0]
-        made.append({p.relative_to(packages): p.read_bytes() for p in tree_files(packages / "edgebundle")})
+        made.append({p.relative_to(packages): p.read_bytes() for p in list_tree(packages / "edgebundle")})
     assert made[0] == made[1]
 
 
@@ -89,10 +89,10 @@ def test_a_damaged_model_is_not_packed(bundle: Bundle, tmp_path: Path) -> None:
     raw = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
     variant = raw["variants"][0]
     (root / variant["file"] / "Manifest.json").write_text("{}", encoding="utf-8")
-    variant["sha256"] = tree_sha256(root / variant["file"])
-    variant["bytes"] = tree_bytes(root / variant["file"])
+    variant["sha256"] = hash_tree(root / variant["file"])
+    variant["bytes"] = count_tree_bytes(root / variant["file"])
     for entry in raw["files"]:
-        entry["sha256"] = file_sha256(root / entry["file"])
+        entry["sha256"] = hash_file(root / entry["file"])
     (root / "manifest.json").write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(VerificationError, match=rf"variant '{variant['id']}': .*no good Manifest.json"):
         ios.package(request(Bundle.open(root), tmp_path / "out", "package"))

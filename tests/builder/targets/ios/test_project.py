@@ -12,10 +12,10 @@ import pytest
 from pbxproj import XcodeProject
 from PIL import Image
 
-from builder.bundle import Bundle, bundle_folder
+from builder.bundle import Bundle, name_bundle_folder
 from builder.errors import ConfigError
 from builder.targets import ios
-from builder.targets.ios.pbxproj import Objects, project_text, quote
+from builder.targets.ios.pbxproj import Objects, quote, write_project
 from tests.builder.targets.ios.making import ODD, request
 from tests.bundles import make_unopened_bundle
 
@@ -88,7 +88,8 @@ def test_executorch_is_added_where_it_is_asked_for(tmp_path: Path) -> None:
     settings = next(f["buildSettings"] for f in objects if "PRODUCT_NAME" in f.get("buildSettings", {}))
     assert (settings["OTHER_LDFLAGS"], settings["EXCLUDED_ARCHS[sdk=iphonesimulator*]"]) == ("-all_load", "x86_64")
     assert [
-        variant.backend for variant in Bundle.open(folder / bundle_folder(other.manifest.model.name)).manifest.variants
+        variant.backend
+        for variant in Bundle.open(folder / name_bundle_folder(other.manifest.model.name)).manifest.variants
     ] == ["executorch"]
     with pytest.raises(ConfigError, match=r'ExecuTorch needs iOS 17 .* set deployment_target = "17.0"'):
         ios.package(request(other, tmp_path / "old", "project", second_runtime=True))
@@ -100,7 +101,7 @@ def test_models_are_a_folder_reference(project: Path) -> None:
     folder = next(f for f in parsed["objects"].values() if f.get("path") == "edgebundle")
     assert folder["lastKnownFileType"] == "folder"
     assert [f["path"] for f in parsed["objects"].values() if "Synchronized" in f["isa"]] == ["App"]
-    assert Bundle.open(project / bundle_folder(ODD)).manifest.model.name == ODD
+    assert Bundle.open(project / name_bundle_folder(ODD)).manifest.model.name == ODD
 
 
 def test_plists_are_good(project: Path) -> None:
@@ -173,7 +174,7 @@ def test_writer_quotes_what_is_odd() -> None:
     odd = [ODD, "//", "a___b", "", "a\\b", "tab\there", "line\nbreak", "a-b", "$(inherited)"]
     objects = Objects()
     root = objects.add("PBXProject", "p", names=[*odd], table={text or "empty": text for text in odd})
-    parsed = openstep_plist.loads(project_text(objects, root), use_numbers=False)
+    parsed = openstep_plist.loads(write_project(objects, root), use_numbers=False)
     assert [str(text) for text in parsed["objects"][root]["names"]] == odd
     assert quote("plain.path/x_1") == "plain.path/x_1"
     with pytest.raises(ValueError, match="two objects"):
