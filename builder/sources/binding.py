@@ -1,7 +1,8 @@
 """Inputs and outputs of a PyTorch network by the names of builder.toml, where the network has names for them.
 
 `forward`'s parameters: when all inputs are among them they are passed as keywords, in whichever order builder.toml lists
-them; when none is, they are passed in order, or as the list or dict that is the only parameter. Outputs: a dict, a named tuple or
+them; `frames_0`, `frames_1` are the list that a parameter `frames` takes. When none is, they are passed in order, or as the list or
+dict that is the only parameter. Outputs: a dict, a named tuple or
 a dataclass is taken apart by name, whatever lists and tuples there are in order; None is no output.
 """
 
@@ -27,8 +28,9 @@ def bind(module: Module, config: Config) -> Module:
     """
     from torch import nn
 
-    keywords = _keywords(module, config)
-    gathered = _choose_gathering(module, config) if keywords is None else None
+    lists = _find_lists(module, config)
+    keywords = _keywords(module, config) if lists is None else None
+    gathered = _choose_gathering(module, config) if keywords is None and lists is None else None
     names = [tensor.name for tensor in config.output]
 
     class Bound(nn.Module):
@@ -40,6 +42,11 @@ def bind(module: Module, config: Config) -> Module:
             self._non_persistent_buffers_set = module._non_persistent_buffers_set
 
         def forward(self, *inputs: Any) -> Any:
+            if lists is not None:
+                given = {
+                    name: [inputs[n] for n in at] if isinstance(at, list) else inputs[at] for name, at in lists.items()
+                }
+                return in_order(module(**given), names)
             if gathered is not None:
                 return in_order(module(gathered(inputs)), names)
             if keywords is None:
@@ -47,6 +54,29 @@ def bind(module: Module, config: Config) -> Module:
             return in_order(module(**dict(zip(keywords, inputs, strict=True))), names)
 
     return Bound().eval()
+
+
+def _find_lists(module: Module, config: Config) -> dict[str, int | list[int]] | None:
+    """By forward's parameters, the input that each takes, or those of the list that it takes; None where no input is one of a list."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    known = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    taken: dict[str, int | list[int]] = {}
+    for number, tensor in enumerate(config.input):
+        numbered = re.fullmatch(r"(.+)_\d+", tensor.name)
+        if tensor.name in known:
+            taken[tensor.name] = number
+        elif numbered is not None and numbered[1] in known:
+            part_of = taken.setdefault(numbered[1], [])
+            if isinstance(part_of, int):
+                return None  # an input has the parameter's own name
+            part_of.append(number)
+        else:
+            return None
+    for at in taken.values():
+        if isinstance(at, list):
+            at.sort(key=lambda number: int(config.input[number].name.rpartition("_")[2]))
+    required = {p.name for p in parameters if p.default is p.empty and p.name in known}
+    return taken if required <= set(taken) and any(isinstance(at, list) for at in taken.values()) else None
 
 
 def _keywords(module: Module, config: Config) -> list[str] | None:

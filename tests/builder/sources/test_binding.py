@@ -79,3 +79,17 @@ def test_several_inputs_are_the_list_or_dict_that_forward_takes() -> None:
     assert run(OfList(), ("first", "second", "third"), ("y",)).shape == (1, 9, 4, 4)
     for taken in (OfDict(), OfPlainDict()):
         assert torch.equal(run(taken, ("first", "second"), ("y",)), torch.ones(1, 3, 4, 4))
+
+
+class OfListAndMore(nn.Module):
+    def forward(self, frames: list[Tensor], reference: Tensor, strength: float = 1.0) -> Tensor:
+        return torch.cat([frames[0] * 0 + len(frames), frames[1] - reference], 1) * strength
+
+
+def test_numbered_inputs_are_the_list_of_the_parameter_before_the_number() -> None:
+    """`frames_0` and `frames_1` beside `reference`, in whichever order builder.toml has them."""
+    for names in (("frames_0", "frames_1", "reference"), ("reference", "frames_1", "frames_0")):
+        given = run(OfListAndMore(), names, ("y",))
+        position = names.index("frames_1") - names.index("reference")
+        assert torch.equal(given[:, :3], torch.full((1, 3, 4, 4), 2.0))
+        assert torch.equal(given[:, 3:], torch.full((1, 3, 4, 4), float(position)))
