@@ -82,7 +82,10 @@ def _explain_mode(name: str, node: Node) -> str | None:
             "InstanceNorm2d with affine=True and the same weights, which gives the same for one picture"
         )
     what = "batch norm" if name == "batch_norm" else "dropout"
-    return f"{what} in training mode{place(node)}; call model.eval() before exporting"
+    return (
+        f"{what} in training mode{place(node)}; where forward asks for it, as F.dropout does by itself, write training=self.training, and call "
+        "model.eval() before you export a model yourself"
+    )
 
 
 def _name(node: Node) -> tuple[str, str]:

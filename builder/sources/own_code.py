@@ -118,4 +118,6 @@ def find_user_line(error: Exception, folder: Path) -> str:
 def list_own_frames(error: Exception, folder: Path) -> list[traceback.FrameSummary]:
     """Where it was raised, as far as that lies in the user's own files, the innermost last."""
     frames = traceback.extract_tb(error.__traceback__)
-    return [f for f in frames if Path(f.filename).resolve().is_relative_to(folder.resolve())]
+    # `<frozen os>` is no file, and would be one in the working directory.
+    files = [f for f in frames if not f.filename.startswith("<")]
+    return [f for f in files if Path(f.filename).resolve().is_relative_to(folder.resolve())]

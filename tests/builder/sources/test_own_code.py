@@ -132,3 +132,11 @@ def test_init_names_a_package_by_its_own_name(project: Path, monkeypatch: pytest
     (project / "builder.toml").unlink()
     assert main(["init", "nets/net.py:create", "-q"]) == 0
     assert load_config(project).model.source == "nets.net:create"
+
+
+def test_the_line_that_is_named_is_the_users(project: Path, tmp_path: Path) -> None:
+    """Not one inside Python itself, whose frozen modules have no file."""
+    edit(project / "model.py", "import torch\n", "import os\nimport torch\nKEY = os.environ['EDGEBUNDLE_NOWHERE']\n")
+    done = inspect(project, tmp_path)
+    assert done.returncode == 2
+    assert "(model.py line 4)" in done.stderr
