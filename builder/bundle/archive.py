@@ -65,6 +65,8 @@ class Bundle:
         if not manifest_path.is_file():
             inner = _inner(root)
             cure = f"name the one inside, {inner.parent}" if inner else f"make one with 'builder convert -o {root}'"
+            if (root / "builder.toml").is_file():
+                cure = f"it is a project, so make one with 'builder convert {root} -o BUNDLE' and name that"
             raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; {cure}.")
         manifest = parse_manifest(_text(manifest_path), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}

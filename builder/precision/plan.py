@@ -175,8 +175,7 @@ def load_plan(path: Path) -> PlanFile:
     try:
         plan = PlanFile.model_validate(raw)
     except ValidationError as error:
-        known = {*PlanFile.model_fields, *Rule.model_fields, *RangeRule.model_fields} - {"imported"}
-        raise ConfigError(f"{path}: {describe(error, known)}") from error
+        raise ConfigError(f"{path}: {describe(error, PlanFile)}") from error
     if plan.encodings is None:
         return plan
     return plan.model_copy(update={"range": (*read_encodings(path.parent / plan.encodings), *plan.range)})

@@ -116,6 +116,10 @@ class CompressSection(Section):
             raise ValueError(
                 "only 'prune' takes parameters away, and 'separable': add one to 'stages', or remove 'max_parameters' and 'max_macs'"
             )
+        if "loss" in self.model_fields_set and not {"distill", "qat"} & set(self.stages):
+            raise ValueError(
+                "'loss' is what 'distill' and 'qat' teach by: add one of them to 'stages', or remove 'loss'"
+            )
         if "distill" in self.stages and not smaller:
             raise ValueError(
                 "'distill' teaches a smaller network, and nothing makes one: add 'prune' or 'separable' to 'stages'"

@@ -6,7 +6,7 @@ import shlex
 import tomllib
 from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, GetPydanticSchema, ValidationError, create_model, model_validator
 from pydantic_core.core_schema import literal_schema
@@ -317,20 +317,6 @@ class Config(Section):
         return self
 
 
-def list_known_keys() -> set[str]:
-    """Every key that builder.toml may hold, for suggestions."""
-    names: set[str] = set()
-    todo: list[Any] = [Config]
-    while todo:
-        section = todo.pop()
-        if isinstance(section, type) and issubclass(section, Section):
-            names.update(section.model_fields)
-            todo.extend(field.annotation for field in section.model_fields.values())
-        else:
-            todo.extend(get_args(section))
-    return names
-
-
 def load_config(path: Path) -> Config:
     """Read builder.toml. Raises ConfigError naming the file, the key and, for a syntax error, the line."""
     if path.is_dir():
@@ -350,4 +336,4 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {describe(error, list_known_keys())}") from error
+        raise ConfigError(f"{path}: {describe(error, Config)}") from error

@@ -164,3 +164,26 @@ def test_where_pixels_of_0_to_1_end(tmp_path: Path, written: str, message: str |
         return
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ('[compress]\nstages = ["qat"]\ndevice = "cuda"\n', "unknown key 'compress.device'; known are"),
+        ('[compress]\nstages = ["qat"]\nsteps = 3\nstebs = 4\n', "unknown key 'compress.stebs'; did you mean 'steps'?"),
+        ('[compress]\nstages = ["qat"]\nloss = { gramm = 1.0 }\n', "did you mean 'gram'?"),
+        (
+            '[compress]\nstages = ["prune"]\nbudget = { max_parameters = 0.5 }\nloss = "mine:loss"\n',
+            "'loss' is what 'distill' and 'qat' teach by",
+        ),
+        (
+            '[train]\ndata = "photos/*"\nloss = { content = 1.0 }\n',
+            'train.data: it is a list, also of one: write data = ["photos/*"].',
+        ),
+    ],
+)
+def test_a_wrong_key_is_told_by_those_of_its_section(tmp_path: Path, section: str, message: str) -> None:
+    """A key that another section has is no suggestion, and what would be passed over is refused."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, f"{CONFIG}\n{section}"))
+    assert message in str(caught.value)
