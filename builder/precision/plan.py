@@ -269,7 +269,8 @@ def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
         near = did_you_mean(rule.match or rule.glob or "", [row.name for row in table.rows])
         raise ConfigError(f"{where} matches no layer: {rule}{near}")
     have = ", ".join(f"{row.name} is a {row.op}" for row in named[:3])
-    raise ConfigError(f"{where} matches no layer: {rule}; of those that it names, {have}.")
+    cure = '; write plan = "preset:int8-all", which takes all layers' if where.startswith("preset:") else ""
+    raise ConfigError(f"{where} matches no layer: {rule}; of those that it names, {have}{cure}.")
 
 
 def _stands(layer: Layer, position: Position | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from builder.errors import ConfigError
 from builder.precision import scheme
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import load_plan, make_uniform_plan, resolve
+from builder.precision.presets import plan_path
 from builder.precision.scheme import SCHEMES
 from tests.builder.models import Conditional, Mixed, export, make_image_spec, make_picture_model, seeded
 from tests.builder.projects import PLAN
@@ -143,3 +145,16 @@ def test_arithmetic_without_layers_takes_every_scheme_of_floats() -> None:
         assert resolve(make_uniform_plan(name), empty, where="variant 'x'").choices == {}
     with pytest.raises(ConfigError, match=r"the network has no layers, so .* write scheme = \"fp32\""):
         resolve(make_uniform_plan("weight_only_wi8_afp32"), empty, where="variant 'x'")
+
+
+def test_a_preset_of_convolutions_names_the_one_for_linear_layers() -> None:
+    """And that one takes them."""
+    linear = LayerTable(layers=(replace(table("head").layers[0], op="linear"),))
+    presets = plan_path("preset:int8-convs", Path()).parent
+    with pytest.raises(ConfigError, match=r"head is a linear; write plan = .preset:int8-all."):
+        resolve(load_plan(presets / "int8-convs.toml"), linear, where="preset:int8-convs")
+    assert (
+        resolve(load_plan(presets / "int8-all.toml"), linear, where="preset:int8-all")
+        .choices["head"]
+        .scheme.has_integers
+    )
