@@ -7,9 +7,9 @@ machine and no host name. Kotlin, Swift and Python read the same golden manifest
 from __future__ import annotations
 
 import json
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from builder.bundle.variant import Frozen, InsidePath, TensorSpec, Variant
 from builder.errors import BundleError
@@ -208,10 +208,14 @@ class Manifest(Frozen):
 
     def to_json(self) -> str:
         """The text of manifest.json; equal manifests give equal bytes."""
-        empty = set() if self.browser_rankings else {"browser_rankings"}  # older readers take no unknown key
-        return (
-            json.dumps(self.model_dump(mode="json", by_alias=True, exclude=empty), indent=1, ensure_ascii=False) + "\n"
-        )
+        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.browser_rankings:
+            values.pop("browser_rankings", None)
+        return values
 
 
 class FileHash(Frozen):

@@ -64,12 +64,11 @@ def import_own(folder: Path, module_name: str, named: str, *, what: str, key: st
     """A file, `../` before it where it lies above; a module of a package; or what is installed. Raises SourceError, MissingToolError."""
     place, _, dotted = module_name.rpartition("/")
     folder = folder / place
-    path = folder / (dotted.replace(".", "/") + ".py")
-    if not path.is_file():
-        path = path.with_suffix("") / "__init__.py"
+    file = folder / (dotted.replace(".", "/") + ".py")
+    path = file if file.is_file() else file.with_suffix("") / "__init__.py"
     if not path.is_file():
         if place or find_installed(dotted) is None:
-            raise SourceError(f"{what} {path} does not exist; correct '{key}' in builder.toml.")
+            raise SourceError(f"{what} {file} does not exist; correct '{key}' in builder.toml.")
         with run_own(folder, named, what=what):
             return importlib.import_module(dotted)
     if "." in dotted or path.name == "__init__.py":

@@ -254,7 +254,7 @@ def test_weights_that_earlier_norms_compute_anew_are_no_random_numbers() -> None
         network.load_state_dict({name: torch.ones_like(value) for name, value in network.state_dict().items()})
         return network
 
-    require_repeatable(build, ())
+    require_repeatable(build, (), own_weights=False)
 
 
 def test_a_module_of_the_user_that_draws_at_its_import_is_imported_anew(
