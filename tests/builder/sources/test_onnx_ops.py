@@ -626,6 +626,52 @@ def test_gathering_summing_and_sorting() -> None:
         compare("TopK", {"x": noise(3, 7)}, {"k": np.array([3], np.int64)}, outputs=2, largest=largest)
 
 
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize(("op", "gates"), [("LSTM", 4), ("GRU", 3)])
+def test_layers_over_a_sequence_are_those_of_torch(op: str, gates: int, direction: str) -> None:
+    """Gates stand in another order, and each direction has weights of its own; with and without bias and a state to begin with."""
+    directions, hidden, more = (
+        (2 if direction == "bidirectional" else 1),
+        3,
+        {"linear_before_reset": 1} if op == "GRU" else {},
+    )
+    stored = {
+        "w": noise(directions, gates * hidden, 5), "r": noise(directions, gates * hidden, hidden), "b": noise(directions, 2 * gates * hidden),
+        "start": noise(directions, 2, hidden), "cell": noise(directions, 2, hidden),
+    }  # fmt: skip
+    state = ["start", "cell"] if op == "LSTM" else ["start"]
+    for order in (["x", "w", "r"], ["x", "w", "r", "b"], ["x", "w", "r", "b", "", *state]):
+        used = {name: stored[name] for name in order if name in stored}
+        for outputs in (1, len(state) + 1):
+            compare(
+                op,
+                {"x": noise(4, 2, 5)},
+                used,
+                order=order,
+                outputs=outputs,
+                hidden_size=hidden,
+                direction=direction,
+                **more,
+            )
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "message"),
+    [
+        ("GRU", {}, "resets before its matrix product"),
+        ("LSTM", {"clip": 1.0}, "clips"),
+        ("LSTM", {"activations": ["Sigmoid", "Relu", "Tanh"]}, "has the activations sigmoid, relu, tanh"),
+    ],
+)
+def test_a_recurrence_of_another_form_is_named(op: str, attributes: dict[str, Any], message: str) -> None:
+    """What torch has no layer for is no layer of another kind."""
+    gates = 4 if op == "LSTM" else 3
+    stored = {"w": noise(1, gates * 3, 5), "r": noise(1, gates * 3, 3)}
+    model = make_node_model(op, {"x": noise(4, 2, 5)}, stored, hidden_size=3, **attributes)
+    with pytest.raises(UnsupportedOperation, match=message):
+        import_graph(model, {"x": torch.zeros(4, 2, 5)})
+
+
 def test_blocks_of_a_picture_go_back_to_their_places() -> None:
     """Overlaps are added; padding is cut off."""
     stored = {"size": np.array([6, 5], np.int64), "block": np.array([3, 3], np.int64)}
@@ -693,7 +739,7 @@ REFUSED: list[tuple[str, Sequence[int], dict[str, Any], str]] = [
     ("ArgMax", (3, 4), {"select_last_index": 1}, "select_last_index=0"),
     ("NonMaxSuppression", (1, 3, 4), {}, "end the model before it"),
     ("Softmx", (3, 4), {}, "nearest operation that is supported is Softmax"),
-    ("LSTM", (3, 4, 5), {"hidden_size": 2}, "without recurrence"),
+    ("RNN", (3, 4, 5), {"hidden_size": 2}, "has no importer"),
 ]
 
 

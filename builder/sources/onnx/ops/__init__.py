@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from builder.sources.network import Call
 from builder.sources.onnx.graph import Importer, Node
-from builder.sources.onnx.ops import conv, elementwise, matmul, norm, places, pooling, quantize, resize, shape
+from builder.sources.onnx.ops import (
+    conv,
+    elementwise,
+    matmul,
+    norm,
+    places,
+    pooling,
+    quantize,
+    recurrent,
+    resize,
+    shape,
+)
 from builder.suggest import find_nearest
 
 OPS: dict[str, Importer] = {
@@ -15,6 +26,7 @@ OPS: dict[str, Importer] = {
     **places.OPS,
     **pooling.OPS,
     **quantize.OPS,
+    **recurrent.OPS,
     **resize.OPS,
     **shape.OPS,
 }
@@ -24,8 +36,6 @@ _INSTEAD = {
     "MatMulInteger": "quantize it statically in the QDQ format, or bring the float model",
     "DynamicQuantizeLinear": "quantize it statically in the QDQ format, or bring the float model",
     "NonMaxSuppression": "end the model before it and do it in the app",
-    "LSTM": "use a network without recurrence",
-    "GRU": "use a network without recurrence",
 }
 
 
