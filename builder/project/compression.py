@@ -116,7 +116,7 @@ class CompressSection(Section):
             raise ValueError(
                 "only 'prune' takes parameters away, and 'separable': add one to 'stages', or remove 'max_parameters' and 'max_macs'"
             )
-        if "loss" in self.model_fields_set and not {"distill", "qat"} & set(self.stages):
+        if self.loss != LossSection() and not {"distill", "qat"} & set(self.stages):
             raise ValueError(
                 "'loss' is what 'distill' and 'qat' teach by: add one of them to 'stages', or remove 'loss'"
             )
